@@ -1,0 +1,47 @@
+"""Regenerate proto/gen from proto/: message and service stubs, their type stubs, and the descriptor set.
+
+The gateway builds its routes and /openapi.json from `descriptors.binpb`, so it holds the imports and the comments.
+Run by `make proto`; the result is committed, and CI fails when it differs from what the protos say.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import grpc_tools
+from google.api import annotations_pb2
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTOS = ROOT / "proto"
+GENERATED = PROTOS / "gen"
+INCLUDES = (
+    PROTOS,
+    Path(annotations_pb2.__file__).parent.parent.parent,  # google/api, of the googleapis-common-protos wheel
+    Path(grpc_tools.__file__).parent / "_proto",  # google/protobuf
+)
+
+
+def main() -> int:
+    """Generate everything anew; return protoc's exit code."""
+    shutil.rmtree(GENERATED / "cryptovault", ignore_errors=True)
+    GENERATED.mkdir(parents=True, exist_ok=True)
+    sources = sorted(str(path) for path in (PROTOS / "cryptovault").rglob("*.proto"))
+    return protoc.main(
+        [
+            "protoc",
+            *(f"--proto_path={folder}" for folder in INCLUDES),
+            f"--python_out={GENERATED}",
+            f"--mypy_out={GENERATED}",
+            f"--grpc_python_out={GENERATED}",
+            f"--mypy_grpc_out={GENERATED}",
+            f"--descriptor_set_out={GENERATED / 'descriptors.binpb'}",
+            "--include_imports",
+            "--include_source_info",
+            *sources,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
