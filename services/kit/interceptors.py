@@ -1,0 +1,151 @@
+"""What happens around every RPC: deadline, trace context, metrics, and errors in their wire form."""
+
+import contextvars
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import grpc
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
+from services.kit import telemetry
+from services.kit.errors import DETAILS_KEY, CryptoVaultError, Internal
+
+logger = logging.getLogger(__name__)
+
+Context = Any  # grpc.aio.ServicerContext, generic over messages that an interceptor knows nothing of
+
+_deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline", default=None)
+_tracer = telemetry.tracer("cryptovault.rpc")
+# Semantic conventions for RPC, OpenTelemetry 1.45: seconds.
+_server_duration = telemetry.meter("cryptovault.rpc").create_histogram("rpc.server.call.duration", unit="s")
+
+DEFAULT_TIMEOUT = 5.0  # seconds
+
+
+def remaining(timeout: float | None = None) -> float:
+    """Seconds that an outgoing call may take: its own timeout, or what is left of the incoming call's deadline."""
+    own = DEFAULT_TIMEOUT if timeout is None else timeout
+    deadline = _deadline.get()
+    return own if deadline is None else max(0.0, min(own, deadline - time.monotonic()))
+
+
+class ServerInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every handler; handlers raise CryptoVaultError and know nothing of gRPC's status codes."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wrap the handler that the server has found."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith("/grpc."):  # health and reflection are not work of ours
+            return handler
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(
+                _wrap_unary(method, handler.unary_unary),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(
+                _wrap_stream(method, handler.unary_stream),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        return handler
+
+
+def _wrap_unary(method: str, behavior: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def call(request: Any, context: Context) -> Any:
+        with _around(method, context) as outcome:
+            try:
+                return await behavior(request, context)
+            except Exception as error:
+                await _abort(context, outcome.failed(error))
+
+    return call
+
+
+def _wrap_stream(method: str, behavior: Callable[[Any, Context], AsyncIterator[Any]]) -> Callable[..., Any]:
+    async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+        with _around(method, context) as outcome:
+            try:
+                async for message in behavior(request, context):
+                    yield message
+            except Exception as error:
+                await _abort(context, outcome.failed(error))
+
+    return call
+
+
+class _Outcome:
+    """How a call ended, for its span and its metric."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.code = grpc.StatusCode.OK
+
+    def failed(self, error: Exception) -> CryptoVaultError:
+        known = error if isinstance(error, CryptoVaultError) else _unexpected(self.method, error)
+        self.code = known.grpc_code
+        return known
+
+
+def _unexpected(method: str, error: Exception) -> CryptoVaultError:
+    logger.error("%s failed", method, exc_info=error)
+    telemetry.capture(error)
+    return Internal()
+
+
+@contextmanager
+def _around(method: str, context: Context) -> Iterator[_Outcome]:
+    left = context.time_remaining()
+    token = _deadline.set(None if left is None else time.monotonic() + left)
+    outcome, began = _Outcome(method), time.perf_counter()
+    headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    span = _tracer.start_span(method.lstrip("/"), context=telemetry.extract(headers), kind=SpanKind.SERVER)
+    try:
+        with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            yield outcome
+    finally:
+        attributes = {
+            "rpc.system.name": "grpc",
+            "rpc.method": method.lstrip("/"),
+            "rpc.response.status_code": outcome.code.name,
+        }
+        _server_duration.record(time.perf_counter() - began, attributes)
+        with suppress(ValueError):  # a cancelled stream is closed from another context
+            _deadline.reset(token)
+
+
+async def _abort(context: Context, error: CryptoVaultError) -> None:
+    await context.abort(error.grpc_code, error.detail, trailing_metadata=((DETAILS_KEY, error.to_grpc()),))
+
+
+def _outgoing(details: grpc.aio.ClientCallDetails, timeout: float | None) -> grpc.aio.ClientCallDetails:
+    headers: dict[str, str] = {}
+    telemetry.inject(headers)
+    metadata = grpc.aio.Metadata(*(details.metadata or ()), *headers.items())
+    return grpc.aio.ClientCallDetails(details.method, timeout, metadata, details.credentials, details.wait_for_ready)
+
+
+class UnaryClientInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
+    """Gives outgoing calls the trace context and what is left of the deadline."""
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Pass the call on."""
+        return await continuation(_outgoing(client_call_details, remaining(client_call_details.timeout)), request)
+
+
+class StreamClientInterceptor(grpc.aio.UnaryStreamClientInterceptor):
+    """Gives outgoing streams the trace context. A stream has no deadline unless the caller sets one."""
+
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Pass the call on."""
+        return await continuation(_outgoing(client_call_details, client_call_details.timeout), request)
