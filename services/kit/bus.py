@@ -97,6 +97,7 @@ class Bus:
         self._subscriptions: list[Subscription] = []
         self._listeners: list[Listener] = []
         self._connecting: asyncio.Task[None] | None = None
+        self._established = False  # a client that never had a connection cannot be closed
         self.client = Client()
 
     @classmethod
@@ -178,6 +179,7 @@ class Bus:
             disconnected_cb=self._note_disconnect,
             reconnected_cb=self._note_reconnect,
         )
+        self._established = True
         await self._connected()
 
     async def _connected(self) -> None:
@@ -218,7 +220,8 @@ class Bus:
         if self.connected:
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await self.client.flush(timeout=1)
-        await self.client.close()
+        if self._established:
+            await self.client.close()
 
 
 def _encode(payload: Message | bytes) -> bytes:
