@@ -48,7 +48,7 @@ class RpcServer:
         register: Sequence[Registration],
         service_names: Sequence[str],
         health: Health,
-        host: str = "0.0.0.0",
+        host: str = "127.0.0.1",
     ) -> None:
         self._address = f"{host}:{port}"
         self._register = register

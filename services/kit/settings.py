@@ -81,6 +81,11 @@ class CommonSettings:
     sentry_traces_sample_rate: float = setting(
         "CV_SENTRY_TRACES_SAMPLE_RATE", "Share of requests traced to Sentry", default=0.1, minimum=0, maximum=1
     )
+    rpc_host: str = setting(
+        "CV_RPC_HOST",
+        "Address that gRPC servers listen on; 0.0.0.0 only where the network keeps clients away",
+        default="127.0.0.1",
+    )
     replica_id: str = setting(
         "CV_REPLICA_ID",
         "Name of this replica, unique among its service's replicas; host name and process id when unset",
