@@ -1,0 +1,67 @@
+"""Keeps a second layer that is slow or away from hurting anybody, and pays it later what it missed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from services.kit.breaker import Breaker
+from services.kit.cache.keys import Pattern
+from services.kit.cache.shared import SharedStore
+from services.kit.clock import Clock
+from services.kit.errors import Unavailable
+
+T = TypeVar("T")
+
+MAX_OWED = 100  # patterns; beyond that everything is to be forgotten
+
+
+class Guard:
+    """Asks with a short timeout behind a circuit breaker.
+
+    An invalidation that could not be done is owed, and nothing is read before all that is owed has been done: otherwise
+    the old value would be found again when Redis comes back.
+    """
+
+    def __init__(self, shared: SharedStore, name: str, *, timeout: float, clock: Clock) -> None:
+        self.errors = 0
+        self._shared = shared
+        self._timeout = timeout
+        self._breaker = Breaker(f"Redis for the cache {name}", clock=clock)
+        self._owed: dict[Pattern, None] = {}
+
+    async def ask(self, work: Callable[[SharedStore], Awaitable[T]]) -> T:
+        """The answer of the second layer. Raises Unavailable when it does not come in time."""
+        with self._breaker.guard():
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._settle()
+                    return await work(self._shared)
+            except (Unavailable, TimeoutError) as error:
+                self.errors += 1
+                raise Unavailable("the second layer is away") from error
+
+    async def forget(self, pattern: Pattern) -> int:
+        """Forget now, or as soon as the second layer is back. Returns how many values are known to be gone."""
+        try:
+            return await self.ask(lambda shared: _forget(shared, pattern))
+        except Unavailable:
+            self.owe(pattern)
+            return 0
+
+    def owe(self, pattern: Pattern) -> None:
+        """Forget before the next question."""
+        self._owed[pattern] = None
+        if len(self._owed) > MAX_OWED:
+            self._owed = {Pattern(key=None): None}
+
+    async def _settle(self) -> None:
+        for pattern in list(self._owed):
+            await _forget(self._shared, pattern)
+            self._owed.pop(pattern, None)
+
+
+async def _forget(shared: SharedStore, pattern: Pattern) -> int:
+    if pattern.key is not None:
+        return await shared.delete(pattern.key)
+    await shared.discard_level(pattern.level)
+    return 0
