@@ -1,0 +1,1 @@
+"""The exchanges' feeds: one file per venue behind one Protocol, and one loop that keeps their sockets open."""
