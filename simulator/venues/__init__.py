@@ -1,0 +1,1 @@
+"""The fake exchanges, one package each, and what they have in common."""
