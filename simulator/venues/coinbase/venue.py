@@ -21,6 +21,7 @@ class _Position(msgspec.Struct, frozen=True):
     trade_id: int
 
 
+NOWHERE = _Position(0, 0)
 _position = msgspec.json.Decoder(_Position)
 
 
@@ -118,9 +119,10 @@ class Coinbase(Venue):
     def every_second(self) -> None:
         """Heartbeats, and an end to those who never subscribed."""
         now_ns, now = time.time_ns(), time.monotonic()
-        for symbol, position in self._positions.items():
+        for symbol in self.instruments:
             key = _key("heartbeat", symbol)
             if self.hub.wanted(key):
+                position = self._positions.get(symbol, NOWHERE)
                 self.hub.publish(key, frames.heartbeat(symbol, position.sequence, position.trade_id, now_ns))
         for session in list(self.hub.sessions):
             if not session.keys and now - session.opened_at > SUBSCRIBE_WITHIN:
