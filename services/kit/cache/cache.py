@@ -50,7 +50,7 @@ class Cache(Generic[V]):
         self._options = options or CacheOptions()
         clock = clock or SystemClock()
         self._local = local or LruStore(self._options.capacity, clock.monotonic)
-        guard = Guard(shared or NoSharedStore(), name, timeout=self._options.shared_timeout, clock=clock)
+        guard = Guard(shared or NoSharedStore(), name, clock)
         envelope = Envelope(codec or Msgpack[V](), self._options.schema)
         self._second = SecondLayer(guard, envelope, patience=self._options.patience, clock=clock)
         self._fences = Fences()
@@ -76,8 +76,7 @@ class Cache(Generic[V]):
     ) -> AsyncIterator["Cache[V]"]:
         """A cache over Redis and NATS. `name` is unique in the suite; processes that share it share its values."""
         options = options or CacheOptions()
-        lease_seconds = options.load_timeout + options.patience
-        shared = RedisShared(store, name, lease_seconds=lease_seconds, grace=options.grace) if store else None
+        shared = _redis_shared(store, name, options) if store else None
         cache = cls(name, shared=shared, options=options, codec=codec, clock=clock)
         async with cache.linked(bus, replica) if bus else nullcontext():
             try:
@@ -117,9 +116,8 @@ class Cache(Generic[V]):
         life = self._life(value, ttl)
         fence = Fence(key)
         with self._fences.watch(fence):
-            self._fences.cut(key, but=fence)
             await self._second.put(key, value, life)
-            self._fences.cut(key, but=fence)  # what began since may have read the old value
+            self._fences.cut(key, but=fence)  # what began before this may have read the old value
             self._local.discard(key)
             self._keep(fence, value, life)
         await self._announce(Pattern(key=key))
@@ -249,3 +247,13 @@ class Cache(Generic[V]):
     async def _announce(self, pattern: Pattern) -> None:
         if self._backplane is not None:
             await self._backplane.announce(pattern)
+
+
+def _redis_shared(store: Store, name: str, options: CacheOptions) -> RedisShared:
+    return RedisShared(
+        store,
+        name,
+        lease_seconds=options.load_timeout + options.patience,  # the holder has given up by then
+        grace=options.grace,
+        timeout=options.shared_timeout,
+    )

@@ -1,4 +1,4 @@
-"""Keeps a second layer that is slow or away from hurting anybody, and pays it later what it missed."""
+"""Keeps a second layer that is away from hurting anybody, and pays it later what it missed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,29 +16,27 @@ MAX_OWED = 100  # patterns; beyond that everything is to be forgotten
 
 
 class Guard:
-    """Asks with a short timeout behind a circuit breaker.
+    """Asks behind a circuit breaker.
 
     An invalidation that could not be done is owed, and nothing is read before all that is owed has been done: otherwise
     the old value would be found again when Redis comes back.
     """
 
-    def __init__(self, shared: SharedStore, name: str, *, timeout: float, clock: Clock) -> None:
+    def __init__(self, shared: SharedStore, name: str, clock: Clock) -> None:
         self.errors = 0
         self._shared = shared
-        self._timeout = timeout
         self._breaker = Breaker(f"Redis for the cache {name}", clock=clock)
         self._owed: dict[Pattern, None] = {}
 
     async def ask(self, work: Callable[[SharedStore], Awaitable[T]]) -> T:
-        """The answer of the second layer. Raises Unavailable when it does not come in time."""
+        """The answer of the second layer. Raises Unavailable when it is away."""
         with self._breaker.guard():
             try:
-                async with asyncio.timeout(self._timeout):
-                    await self._settle()
-                    return await work(self._shared)
-            except (Unavailable, TimeoutError) as error:
+                await self._settle()
+                return await work(self._shared)
+            except Unavailable:
                 self.errors += 1
-                raise Unavailable("the second layer is away") from error
+                raise
 
     async def forget(self, pattern: Pattern) -> int:
         """Forget now, or as soon as the second layer is back. Returns how many values are known to be gone."""
@@ -55,8 +53,11 @@ class Guard:
             self._owed = {Pattern(key=None): None}
 
     async def _settle(self) -> None:
-        for pattern in list(self._owed):
-            await _forget(self._shared, pattern)
+        if not self._owed:
+            return
+        owed = list(self._owed)
+        await asyncio.gather(*(_forget(self._shared, pattern) for pattern in owed))
+        for pattern in owed:
             self._owed.pop(pattern, None)
 
 

@@ -5,6 +5,8 @@ last invalidation in microseconds, and a key's generation is the highest among i
 another generation than its key's is void. That is how one write forgets a whole level.
 """
 
+from services.kit.cache.batch import LuaScript
+
 # KEYS from index `first` on are the generations of the key's levels.
 _GENERATION = """
 local function generation(first)
@@ -28,7 +30,7 @@ end
 """
 
 # KEYS entry, levels... -> {data or false, milliseconds left}
-PEEK = (
+PEEK = LuaScript(
     _GENERATION
     + _ENTRY
     + """
@@ -38,7 +40,7 @@ return {data, left}
 )
 
 # KEYS entry, lease, levels...  ARGV token, lease ms, grace ms, steal -> {data or false, ms left, generation or false}
-LOOKUP = (
+LOOKUP = LuaScript(
     _GENERATION
     + _ENTRY
     + """
@@ -53,7 +55,7 @@ return {data, left, mark}
 )
 
 # KEYS entry, lease, levels...  ARGV token, generation, data, ms to keep -> 1 stored, 0 void
-FILL = (
+FILL = LuaScript(
     _GENERATION
     + """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] .. '|' .. ARGV[2] then return 0 end
@@ -65,13 +67,13 @@ return 1
 )
 
 # KEYS lease  ARGV token, generation
-RELEASE = """
+RELEASE = LuaScript("""
 if redis.call('GET', KEYS[1]) == ARGV[1] .. '|' .. ARGV[2] then return redis.call('DEL', KEYS[1]) end
 return 0
-"""
+""")
 
 # KEYS entry, lease, levels...  ARGV data, ms to keep
-PUT = (
+PUT = LuaScript(
     _GENERATION
     + """
 redis.call('DEL', KEYS[2])
@@ -81,13 +83,13 @@ return 1
 )
 
 # KEYS entry, lease -> values forgotten
-DELETE = """
+DELETE = LuaScript("""
 redis.call('DEL', KEYS[2])
 return redis.call('UNLINK', KEYS[1])
-"""
+""")
 
 # KEYS level, clock  ARGV seconds to remember -> the new generation. The clock keeps stamps rising if time goes back.
-DISCARD_LEVEL = """
+DISCARD_LEVEL = LuaScript("""
 local time = redis.call('TIME')
 local stamp = time[1] * 1000000 + time[2]
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
@@ -96,10 +98,10 @@ local text = string.format('%.0f', stamp)
 redis.call('SET', KEYS[2], text, 'EX', ARGV[1])
 redis.call('SET', KEYS[1], text, 'EX', ARGV[1])
 return text
-"""
+""")
 
 # KEYS entries...  ARGV generation -> entries removed: those older than the generation; what came since stays.
-SWEEP = """
+SWEEP = LuaScript("""
 local removed = 0
 for _, key in ipairs(KEYS) do
   local head = redis.call('GETRANGE', key, 0, 20)
@@ -107,4 +109,7 @@ for _, key in ipairs(KEYS) do
   if stamp < tonumber(ARGV[1]) then removed = removed + redis.call('UNLINK', key) end
 end
 return removed
-"""
+""")
+
+# KEYS registry  ARGV name of a cache
+REGISTER = LuaScript("return redis.call('SADD', KEYS[1], ARGV[1])")

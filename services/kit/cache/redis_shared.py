@@ -1,23 +1,17 @@
 """The second layer on Redis or Valkey. Each method is one round trip."""
 
-import asyncio
 import itertools
 import secrets
-from collections.abc import Sequence
-from typing import Any
-
-import redis.exceptions
 
 from services.kit.cache import lua
+from services.kit.cache.batch import Batch
 from services.kit.cache.keys import levels
 from services.kit.cache.shared import Lease, Lookup
-from services.kit.errors import Unavailable
-from services.kit.store import Script, Store, Value
+from services.kit.store import Store, Value
 
 GENERATION_SECONDS = 2 * 24 * 3600  # outlives every entry
 MAX_TTL = 24 * 3600.0  # seconds
 REGISTRY = "cv:caches"  # the set of all caches' names, for those who invalidate in all of them
-CONCURRENCY = 32  # commands under way at once; the pool of the store has twice as many connections
 
 
 class KeySpace:
@@ -49,10 +43,10 @@ class RedisShared:
 
     lease_seconds: after this the right to fill passes on, should its holder have died.
     grace: seconds that entries are kept beyond their time to live.
+    timeout: seconds until Redis counts as away.
     """
 
-    def __init__(self, store: Store, name: str, *, lease_seconds: float, grace: float) -> None:
-        self._store = store
+    def __init__(self, store: Store, name: str, *, lease_seconds: float, grace: float, timeout: float = 0.05) -> None:
         self._name = name
         self._registered = False
         self._space = KeySpace(name)
@@ -60,25 +54,18 @@ class RedisShared:
         self._grace = grace
         self._tokens = itertools.count()
         self._holder = secrets.token_hex(8)
-        self._room = asyncio.Semaphore(CONCURRENCY)
-        self._peek = store.script(lua.PEEK)
-        self._lookup = store.script(lua.LOOKUP)
-        self._fill = store.script(lua.FILL)
-        self._release = store.script(lua.RELEASE)
-        self._put = store.script(lua.PUT)
-        self._delete = store.script(lua.DELETE)
-        self._discard_level = store.script(lua.DISCARD_LEVEL)
+        self._batch = Batch(store, timeout=timeout)
 
     async def peek(self, key: str) -> Lookup:
         """Look without asking for a lease."""
-        data, left = await self._call(self._peek, [self._space.entry(key), *self._space.generations(key)])
+        data, left = await self._batch.run(lua.PEEK, [self._space.entry(key), *self._space.generations(key)])
         return Lookup(data, self._ttl(left), None)
 
     async def lookup(self, key: str, *, steal: bool = False) -> Lookup:
         """Look, and take the lease when there is no fresh value; `steal` takes it from another process."""
         token = f"{self._holder}.{next(self._tokens)}"
         arguments: list[Value] = [token, self._lease_ms, _milliseconds(self._grace), int(steal)]
-        data, left, mark = await self._call(self._lookup, self._keys(key), arguments)
+        data, left, mark = await self._batch.run(lua.LOOKUP, self._keys(key), arguments)
         lease = None if mark is None else Lease(key, token, mark.decode())
         return Lookup(data, self._ttl(left), lease)
 
@@ -86,24 +73,26 @@ class RedisShared:
         """Store what was loaded under a lease and end it. False when the lease or the generation has passed on."""
         await self._register()
         arguments: list[Value] = [lease.token, lease.generation, data, self._keep_ms(ttl)]
-        return bool(await self._call(self._fill, self._keys(lease.key), arguments))
+        return bool(await self._batch.run(lua.FILL, self._keys(lease.key), arguments))
 
     async def release(self, lease: Lease) -> None:
         """End a lease without a fill."""
-        await self._call(self._release, [self._space.lease(lease.key)], [lease.token, lease.generation])
+        await self._batch.run(lua.RELEASE, [self._space.lease(lease.key)], [lease.token, lease.generation])
 
     async def put(self, key: str, data: bytes, ttl: float) -> None:
         """Store a value; voids any lease on the key."""
         await self._register()
-        await self._call(self._put, self._keys(key), [data, self._keep_ms(ttl)])
+        await self._batch.run(lua.PUT, self._keys(key), [data, self._keep_ms(ttl)])
 
     async def delete(self, key: str) -> int:
         """Forget one key and void any lease on it. Returns how many values there were: 0 or 1."""
-        return int(await self._call(self._delete, [self._space.entry(key), self._space.lease(key)]))
+        return int(await self._batch.run(lua.DELETE, [self._space.entry(key), self._space.lease(key)]))
 
     async def discard_level(self, level: str) -> None:
         """Forget every key of a level in constant time, and void the leases on them."""
-        await self._call(self._discard_level, [self._space.generation(level), self._space.clock], [GENERATION_SECONDS])
+        await self._batch.run(
+            lua.DISCARD_LEVEL, [self._space.generation(level), self._space.clock], [GENERATION_SECONDS]
+        )
 
     def _keys(self, key: str) -> list[str]:
         return [self._space.entry(key), self._space.lease(key), *self._space.generations(key)]
@@ -116,15 +105,8 @@ class RedisShared:
 
     async def _register(self) -> None:
         if not self._registered:
-            await self._store.client.sadd(REGISTRY, self._name)
+            await self._batch.run(lua.REGISTER, [REGISTRY], [self._name])
             self._registered = True
-
-    async def _call(self, script: Script, keys: Sequence[str], arguments: Sequence[Value] = ()) -> Any:
-        try:
-            async with self._room:
-                return await script(keys, arguments)
-        except redis.exceptions.RedisError as error:  # such as a replica that may not write, or no memory left
-            raise Unavailable("Redis refuses") from error
 
 
 def _milliseconds(seconds: float) -> int:

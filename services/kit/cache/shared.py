@@ -33,7 +33,10 @@ class Lookup:
 
 
 class SharedStore(Protocol):
-    """A store whose fills are fenced: an invalidation in between makes a fill void. Every method raises when away."""
+    """A store whose fills are fenced: an invalidation in between makes a fill void.
+
+    Every method raises Unavailable, and soon, when the store is away.
+    """
 
     async def peek(self, key: str) -> Lookup:
         """Look without asking for a lease."""
