@@ -1,0 +1,161 @@
+"""The document at /openapi.json."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import FieldDescriptor
+
+from services.gateway.openapi.comments import read_comments
+from services.gateway.openapi.own import ERRORS, HEADERS, OWN_PATHS, PROBLEM, SECURITY_SCHEMES
+from services.gateway.openapi.schemas import Schemas, component_name
+from services.gateway.transcoding.catalog import Operation
+from services.gateway.transcoding.reflection import find_field, is_message, message_type
+
+INFO = {
+    "title": "CryptoVault",
+    "version": "1",
+    "summary": "One honest price per symbol, with its age and who vouches for it.",
+    "description": "Decimals are strings, times RFC 3339 in UTC, errors RFC 9457 problems. Live events: Socket.IO at "
+    "`/socket.io/`, or Server-Sent Events where a path ends in `/stream`.",
+    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
+
+ACCESS = {Declared.PUBLIC: "public", Declared.USER: "user", Declared.ADMIN: "admin"}
+
+
+def openapi_document(operations: Sequence[Operation], descriptors: descriptor_pb2.FileDescriptorSet) -> bytes:
+    """The description of all operations, as JSON."""
+    return msgspec.json.encode(_Builder(read_comments(descriptors)).build(operations))
+
+
+class _Builder:
+    def __init__(self, comments: Mapping[str, str]) -> None:
+        self._comments = comments
+        self._schemas = Schemas(comments)
+
+    def build(self, operations: Sequence[Operation]) -> dict[str, Any]:
+        paths: dict[str, dict[str, Any]] = {path: dict(item) for path, item in OWN_PATHS.items()}
+        for operation in operations:
+            paths.setdefault(operation.template.shown, {})[operation.verb.lower()] = self._operation(operation)
+        return {
+            "openapi": "3.1.0",
+            "info": INFO,
+            "servers": [{"url": "/"}],
+            "tags": self._tags(operations),
+            "paths": dict(sorted(paths.items())),
+            "components": {
+                "schemas": {"Problem": PROBLEM, **dict(sorted(self._schemas.components.items()))},
+                "responses": ERRORS,
+                "headers": HEADERS,
+                "securitySchemes": SECURITY_SCHEMES,
+            },
+        }
+
+    def _tags(self, operations: Sequence[Operation]) -> list[dict[str, str]]:
+        services = {operation.area: operation.method.containing_service.full_name for operation in operations}
+        tags = [{"name": area, "description": self._comments.get(name, "")} for area, name in services.items()]
+        return [*tags, {"name": "gateway", "description": "The gateway itself."}]
+
+    def _operation(self, operation: Operation) -> dict[str, Any]:
+        comment = self._comments.get(operation.name, "")
+        described: dict[str, Any] = {
+            "operationId": component_name(operation.name).replace(".", "_"),
+            "tags": [operation.area],
+            "summary": comment.partition(". ")[0].rstrip("."),
+            "description": comment,
+            "parameters": self._parameters(operation),
+            "responses": self._responses(operation),
+            "security": [] if operation.policy.access == Declared.PUBLIC else [{"bearer": []}],
+            "x-policy": _policy(operation),
+        }
+        if operation.body:
+            described["requestBody"] = {"required": True, "content": _json(self._request_schema(operation))}
+        return described
+
+    def _request_schema(self, operation: Operation) -> dict[str, Any]:
+        if operation.body != "*":
+            return self._schemas.field(operation.request.fields_by_name[operation.body])
+        in_path = set(operation.template.fields)
+        if not in_path:
+            return self._schemas.message(operation.request)
+        fields = [field for field in operation.request.fields if field.name not in in_path]
+        properties = {field.name: self._schemas.field(field) for field in fields}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
+        in_path = operation.template.fields
+        parameters = [self._parameter(find_field(operation.request, name), name, "path") for name in in_path]
+        if operation.body != "*":
+            parameters += [
+                self._parameter(field, field.name, "query")
+                for field in operation.request.fields
+                if field.name not in (*in_path, operation.body)
+            ]
+        return parameters
+
+    def _parameter(self, field: FieldDescriptor, name: str, place: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "in": place,
+            "required": place == "path",
+            "description": self._comments.get(field.full_name, ""),
+            "schema": self._schemas.single(field) if not field.is_repeated else self._schemas.bare(field),
+        }
+
+    def _responses(self, operation: Operation) -> dict[str, Any]:
+        media = "text/event-stream" if operation.streams else "application/json"
+        success = {
+            "description": self._comments.get(operation.method.output_type.full_name, "The answer."),
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS if name != "Retry-After"},
+            "content": {media: {"schema": self._answer_schema(operation)}},
+        }
+        return {"200": success, **{status: _error(name) for status, name in _errors(operation).items()}}
+
+    def _answer_schema(self, operation: Operation) -> dict[str, Any]:
+        field = operation.response_body
+        if field is None:
+            return self._schemas.message(operation.method.output_type)
+        if is_message(field) and not field.is_repeated:
+            return self._schemas.message(message_type(field))
+        return self._schemas.field(field)
+
+
+def _errors(operation: Operation) -> dict[str, str]:
+    errors = {
+        "400": "InvalidInput",
+        "404": "NotFound",
+        "429": "TooManyRequests",
+        "503": "Unavailable",
+        "504": "TooLate",
+    }
+    if operation.policy.access != Declared.PUBLIC or operation.policy.fail_closed:
+        errors["401"] = "Unauthenticated"
+    if operation.policy.access == Declared.ADMIN:
+        errors["403"] = "PermissionDenied"
+    if operation.body:
+        errors |= {"409": "AlreadyExists", "413": "PayloadTooLarge"}
+    return dict(sorted(errors.items()))
+
+
+def _error(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _policy(operation: Operation) -> dict[str, Any]:
+    """What the gateway enforces, for people and tools that want to know. Times are seconds, sizes bytes."""
+    policy = operation.policy
+    return {
+        "access": ACCESS[policy.access],
+        "rate": {"count": policy.rate.count, "seconds": policy.rate.seconds},
+        "cache_ttl": policy.cache_ttl,
+        "timeout": policy.timeout,
+        "max_body": policy.max_body,
+        "rpc": operation.name,
+    }

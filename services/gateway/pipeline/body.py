@@ -1,0 +1,60 @@
+"""The request body: read as a whole, up to what the route allows, within a time limit."""
+
+import asyncio
+
+from services.gateway.errors import ClientGone, RequestTimeout
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+from services.kit.errors import FieldError, InvalidInput, PayloadTooLarge
+
+IDLE_SECONDS = 15.0  # between two pieces of a body
+TOTAL_SECONDS = 60.0
+
+
+class BodyLimit:
+    """Reads the body. The limit holds for what arrives, whether or not the client says the length before."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._next = handler
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        """Pass the exchange on with its body."""
+        policy = exchange.route.policy if exchange.route else None
+        if policy is not None:
+            exchange.body = await read_body(exchange, policy.max_body)
+        return await self._next(exchange)
+
+
+async def read_body(exchange: Exchange, limit: int) -> bytes:
+    """The whole body. Raises PayloadTooLarge, RequestTimeout, InvalidInput or ClientGone."""
+    if _declared_length(exchange) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(TOTAL_SECONDS):
+            while not exchange.body_ended:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    piece = await exchange.read()
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                pieces.append(piece)
+    except TimeoutError:
+        raise RequestTimeout("the body did not arrive in time") from None
+    if exchange.gone:
+        raise ClientGone
+    return b"".join(pieces)
+
+
+def _declared_length(exchange: Exchange) -> int:
+    text = exchange.headers.get(b"content-length")
+    if text is None:
+        return 0
+    if not text.isdigit():
+        wrong = FieldError("content-length", "must be a whole number")
+        raise InvalidInput("content-length must be a whole number", fields=(wrong,))
+    return int(text)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the body is larger than {limit} bytes, the most that is taken here")

@@ -1,0 +1,47 @@
+"""Cross-origin requests (Fetch standard, CORS protocol): for the origins that a setting names, and no others."""
+
+from collections.abc import Collection
+
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+
+METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
+REQUEST_HEADERS = b"authorization, content-type, x-api-key, x-request-id, traceparent"
+ANSWER_HEADERS = b"ratelimit, ratelimit-policy, retry-after, x-request-id, traceresponse, etag, age"
+MAX_AGE = b"600"  # seconds that a browser may keep the permission
+
+
+class Cors:
+    """Answers preflights and marks answers for the allowed origins; "*" allows all of them, without credentials."""
+
+    def __init__(self, handler: Handler, origins: Collection[str]) -> None:
+        self._next = handler
+        self._origins = frozenset(origins)
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        """Pass the exchange on, or answer its preflight."""
+        origin = exchange.text(b"origin")
+        if not origin or not self._allows(origin):
+            return await self._next(exchange)
+        allowed = b"*" if "*" in self._origins else origin.encode("latin-1")
+        exchange.answer_headers += [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-expose-headers", ANSWER_HEADERS),
+            (b"vary", b"origin"),
+        ]
+        if exchange.method == "OPTIONS" and b"access-control-request-method" in exchange.headers:
+            return _preflight()
+        return await self._next(exchange)
+
+    def _allows(self, origin: str) -> bool:
+        return "*" in self._origins or origin in self._origins
+
+
+def _preflight() -> Answer:
+    return Answer(
+        204,
+        [
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", REQUEST_HEADERS),
+            (b"access-control-max-age", MAX_AGE),
+        ],
+    )

@@ -1,0 +1,84 @@
+"""The edge between ASGI and the policies."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from services.gateway.errors import ClientGone
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
+
+DRAIN_BYTES: Final = 32 * 1024 * 1024  # of an unwanted body that are read and thrown away
+DRAIN_SECONDS: Final = 10.0
+BODILESS = frozenset({204, 304})
+
+
+class Edge:
+    """The ASGI application for HTTP: one exchange a request."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange.from_scope(scope, receive)
+        try:
+            answer = await self._handler(exchange)
+        except ClientGone:
+            return
+        await send(
+            {"type": "http.response.start", "status": answer.status, "headers": _headers(answer, exchange)},
+        )
+        if answer.stream is not None:
+            await _send_stream(answer.stream, exchange, send)
+        else:
+            await _send_body(answer, exchange, send)
+
+
+def _headers(answer: Answer, exchange: Exchange) -> Headers:
+    headers = [*answer.headers, *exchange.answer_headers]
+    if answer.stream is None and answer.status not in BODILESS:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    return headers
+
+
+async def _send_body(answer: Answer, exchange: Exchange, send: Send) -> None:
+    body = b"" if exchange.method == "HEAD" else answer.body
+    if not exchange.body_ended:
+        # The client sees the whole answer now, but the exchange stays open until its body has been read: a stock
+        # HTTP/2 connection does not survive data for a stream that has ended.
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await _drain(exchange)
+        body = b""
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _drain(exchange: Exchange) -> None:
+    left = DRAIN_BYTES
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while not exchange.body_ended and left > 0:
+                left -= len(await exchange.read())
+    except TimeoutError:
+        return
+
+
+async def _send_stream(stream: AsyncGenerator[bytes, None], exchange: Exchange, send: Send) -> None:
+    """Send a stream until it ends or the client leaves, whichever is first."""
+    pump = asyncio.create_task(_pump(stream, send))
+    gone = asyncio.create_task(exchange.wait_gone())
+    try:
+        await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        pump.cancel()
+        await asyncio.gather(pump, gone, return_exceptions=True)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _pump(stream: AsyncGenerator[bytes, None], send: Send) -> None:
+    async with aclosing(stream):
+        async for chunk in stream:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -1,0 +1,43 @@
+"""Errors become application/problem+json (RFC 9457); what is not expected becomes a bare 500, and a line in the log."""
+
+import logging
+import math
+
+from services.gateway.errors import ClientGone
+from services.gateway.pipeline.exchange import PROBLEM, Answer, Exchange, Handler
+from services.kit import telemetry
+from services.kit.errors import CryptoVaultError, Internal, problem
+
+logger = logging.getLogger(__name__)
+
+CHALLENGE = b'Bearer realm="cryptovault"'
+
+
+class Problems:
+    """Turns whatever is raised inside into an answer."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._next = handler
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        """Pass the exchange on; answer with a problem if it fails."""
+        try:
+            return await self._next(exchange)
+        except CryptoVaultError as error:
+            return problem_answer(error, exchange)
+        except ClientGone:
+            raise
+        except Exception as error:
+            logger.exception("%s %s failed", exchange.method, exchange.path)
+            telemetry.capture(error)
+            return problem_answer(Internal(), exchange)
+
+
+def problem_answer(error: CryptoVaultError, exchange: Exchange) -> Answer:
+    """The answer for an error."""
+    headers = [(b"content-type", PROBLEM), (b"cache-control", b"no-store")]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
+    if error.status == 401 and all(name != b"www-authenticate" for name, _ in exchange.answer_headers):
+        headers.append((b"www-authenticate", CHALLENGE))
+    return Answer(error.status, headers, problem(error, instance=exchange.path, trace_id=exchange.trace_id))

@@ -1,0 +1,69 @@
+"""The gateway's settings."""
+
+from dataclasses import dataclass
+
+from services.kit.settings import CommonSettings, ProxySettings, SettingsError, UpstreamSettings, setting
+from services.kit.tokens import TokenSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
+    """What the gateway is told."""
+
+    host: str = setting("CV_GATEWAY_HOST", "Address to listen on", default="0.0.0.0")
+    port: int = setting(
+        "CV_GATEWAY_PORT", "Port for HTTP/1.1 and HTTP/2 without TLS", default=8001, minimum=1, maximum=65535
+    )
+    tls_port: int = setting(
+        "CV_GATEWAY_TLS_PORT", "Port for HTTP/1.1 and HTTP/2 with TLS; 0: none", default=8443, minimum=0, maximum=65535
+    )
+    tls_cert: str | None = setting("CV_GATEWAY_TLS_CERT", "Certificate chain, PEM file", default=None)
+    tls_key: str | None = setting("CV_GATEWAY_TLS_KEY", "Private key of the certificate, PEM file", default=None)
+    tls_dir: str = setting(
+        "CV_GATEWAY_TLS_DIR",
+        "Folder for the certificate that the gateway makes for development when it is given none",
+        default="var/tls",
+    )
+    realtime_url: str = setting(
+        "CV_REALTIME_URL", "Where /socket.io/ is forwarded to", default="http://127.0.0.1:8002", url=True
+    )
+    upstreams: tuple[str, ...] = setting(
+        "CV_GATEWAY_UPSTREAMS", "gRPC addresses of further services, as area=host:port", default=()
+    )
+    descriptors: str | None = setting(
+        "CV_GATEWAY_DESCRIPTORS", "Descriptor set of the protos; the one beside the stubs when unset", default=None
+    )
+    static_dir: str = setting("CV_GATEWAY_STATIC_DIR", "The dashboard's build", default="frontend/dist")
+    rate_limit_factor: float = setting(
+        "CV_GATEWAY_RATE_LIMIT_FACTOR", "Multiplies every rate limit", default=1.0, minimum=0.001, maximum=1e6
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "CV_GATEWAY_CORS_ORIGINS", "Origins that may call the API from a browser, or *; none when unset", default=()
+    )
+    cache_entries: int = setting(
+        "CV_GATEWAY_CACHE_ENTRIES", "Answers kept ready to send", default=2000, minimum=1, maximum=1_000_000
+    )
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for what is wrong between settings."""
+        problems = [
+            f"CV_GATEWAY_UPSTREAMS holds {entry!r}, which is not area=host:port"
+            for entry in self.upstreams
+            if not all(entry.partition("=")[::2])
+        ]
+        if (self.tls_cert is None) != (self.tls_key is None):
+            problems.append("CV_GATEWAY_TLS_CERT and CV_GATEWAY_TLS_KEY go together; only one of them is set")
+        if problems:
+            raise SettingsError(problems)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The gRPC address of every service, by area."""
+        further = (entry.partition("=") for entry in self.upstreams)
+        return {
+            "auth": self.auth_address,
+            "prices": self.prices_address,
+            "realtime": self.realtime_address,
+            "cache": self.cache_address,
+            **{area: address for area, _, address in further},
+        }

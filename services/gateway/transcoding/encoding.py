@@ -1,0 +1,136 @@
+"""Protobuf messages to plain data for JSON, by encoders compiled once per message type.
+
+The form is canonical protobuf JSON with these differences, all of them kinder to readers: proto field names, every
+field present (an absent message is null), and 64-bit integers as numbers while they are below 2^53, the largest that
+every JSON reader keeps exactly.
+"""
+
+import base64
+import math
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from services.gateway.transcoding import wellknown
+from services.gateway.transcoding.reflection import enum_type, is_map, map_fields, message_type
+
+Convert = Callable[[Any], Any]
+
+MAX_SAFE_INTEGER = 2**53
+_WIDE = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
+
+
+class Encoders:
+    """The encoders of all message types met so far."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[str, Convert] = {}
+
+    def encoder(self, message: Descriptor) -> Convert:
+        """A function from a message of this type to plain data that any JSON writer takes."""
+        name = message.full_name
+        known = self._by_type.get(name) or wellknown.ENCODERS.get(name)
+        if known is not None:
+            return known
+        if name in wellknown.WRAPPERS:
+            return self.reader(message.fields_by_name["value"])
+        fields: list[tuple[str, Convert]] = []
+        self._by_type[name] = encode = _message_encoder(fields)  # known before its fields: types may be recursive
+        fields.extend((field.name, self.reader(field)) for field in message.fields)
+        return encode
+
+    def reader(self, field: FieldDescriptor) -> Convert:
+        """A function from the message to the JSON value of one of its fields."""
+        name = field.name
+        if is_map(field):
+            return self._map_reader(field)
+        convert = self._converter(field)
+        if field.is_repeated:
+            if convert is None:
+                return lambda message: list(getattr(message, name))
+            return lambda message: [convert(item) for item in getattr(message, name)]
+        if field.has_presence:
+            return lambda message: _present(message, name, convert)
+        if convert is None:
+            return lambda message: getattr(message, name)
+        return lambda message: convert(getattr(message, name))
+
+    def _map_reader(self, field: FieldDescriptor) -> Convert:
+        name = field.name
+        key_field, value_field = map_fields(field)
+        write_key, convert = _map_key(key_field), self._converter(value_field)
+        if convert is None:
+            return lambda message: {write_key(key): value for key, value in getattr(message, name).items()}
+        return lambda message: {write_key(key): convert(value) for key, value in getattr(message, name).items()}
+
+    def _converter(self, field: FieldDescriptor) -> Convert | None:
+        """How one value is converted; None when it stays as it is."""
+        if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+            return self.encoder(message_type(field))
+        if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
+            return _enum_encoder(enum_type(field))
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            return encode_bytes
+        if field.cpp_type in _WIDE:
+            return encode_wide
+        if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE:
+            return encode_double
+        if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT:
+            return encode_float
+        return None
+
+
+def _message_encoder(fields: list[tuple[str, Convert]]) -> Convert:
+    def encode(message: Message) -> dict[str, Any]:
+        return {name: read(message) for name, read in fields}
+
+    return encode
+
+
+def _present(message: Message, name: str, convert: Convert | None) -> Any:
+    if not message.HasField(name):
+        return None
+    value = getattr(message, name)
+    return value if convert is None else convert(value)
+
+
+def _map_key(field: FieldDescriptor) -> Callable[[Any], str]:
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return lambda key: "true" if key else "false"
+    return str
+
+
+def _enum_encoder(enum: EnumDescriptor) -> Convert:
+    names = {number: value.name for number, value in enum.values_by_number.items()}
+    return lambda number: names.get(number, number)  # a number newer than our protos stays a number
+
+
+def encode_bytes(value: bytes) -> str:
+    """Base64 with padding."""
+    return base64.b64encode(value).decode()
+
+
+def encode_wide(value: int) -> int | str:
+    """A number while every reader keeps it exactly, else a string."""
+    return value if -MAX_SAFE_INTEGER < value < MAX_SAFE_INTEGER else str(value)
+
+
+def encode_double(value: float) -> float | str:
+    """A number, or the name of what JSON has no number for."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def encode_float(value: float) -> float | str:
+    """The shortest number that reads back as the same 32-bit float."""
+    if not math.isfinite(value):
+        return encode_double(value)
+    for digits in range(6, 9):
+        short = float(f"{value:.{digits}g}")
+        if struct.pack("f", short) == struct.pack("f", value):
+            return short
+    return float(f"{value:.9g}")

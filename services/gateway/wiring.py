@@ -1,0 +1,96 @@
+"""How the gateway is put together: the only module that names concrete adapters."""
+
+from pathlib import Path
+
+import aiohttp
+from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+
+from services.gateway.api import api_routes
+from services.gateway.app import Parts, application, pipeline
+from services.gateway.certificate import Certificate, development_certificate
+from services.gateway.components import Components
+from services.gateway.dashboard import Dashboard
+from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
+from services.gateway.limits.local import LocalLimiter
+from services.gateway.openapi.document import openapi_document
+from services.gateway.pages import docs_site, own_routes
+from services.gateway.pipeline.response_cache import Stored
+from services.gateway.server import HttpServer, hypercorn_config
+from services.gateway.settings import Settings
+from services.gateway.site import Site
+from services.gateway.sockets.polling import Polling
+from services.gateway.sockets.target import Target
+from services.gateway.sockets.websocket import WebSocketForwarder
+from services.gateway.transcoding.catalog import default_descriptors, load, read_descriptors
+from services.gateway.upstreams import Upstreams
+from services.kit.boot import Runtime, Service
+from services.kit.breaker import Breaker
+from services.kit.bus import Bus
+from services.kit.cache import Cache, CacheOptions
+from services.kit.store import Store
+from services.kit.token_updates import follow, jwks_of
+from services.kit.tokens import TokenVerifier
+
+
+async def wire(settings: Settings, runtime: Runtime) -> None:
+    """Put the gateway together."""
+    descriptors = read_descriptors(Path(settings.descriptors) if settings.descriptors else default_descriptors())
+    operations = load(descriptors)
+    store = await runtime.enter(Store.open(settings.redis_url))
+    bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
+    upstreams = await runtime.enter(Upstreams.open(settings.addresses, runtime.clock))
+    session = await runtime.enter(aiohttp.ClientSession(auto_decompress=False))
+    components = Components({"redis": store.ping, "nats": bus.ping}, upstreams, runtime.clock)
+    target = Target(settings.realtime_url)
+    parts = Parts(
+        verifier=_verifier(settings, runtime, bus, upstreams),
+        limiter=_limiter(runtime, store),
+        cache=await _cache(settings, runtime, bus),
+        clock=runtime.clock,
+        fallback=Dashboard(Site(Path(settings.static_dir))),
+        rate_limit_factor=settings.rate_limit_factor,
+        trusted_proxy_hops=settings.trusted_proxy_hops,
+        cors_origins=settings.cors_origins,
+    )
+    routes = [
+        *api_routes(operations, upstreams, runtime.stopping),
+        *own_routes(runtime.health, components, openapi_document(operations, descriptors), docs_site()),
+        *Polling(session, target).routes(),
+    ]
+    sockets = WebSocketForwarder(session, target, settings.trusted_proxy_hops, runtime.stopping)
+    app = application(pipeline(routes, parts), sockets)
+    config = hypercorn_config(settings.host, settings.port, settings.tls_port, _certificate(settings))
+    runtime.serve(HttpServer(app, config))
+    runtime.background("stats", lambda: runtime.stats.run(bus))
+
+
+def _verifier(settings: Settings, runtime: Runtime, bus: Bus, upstreams: Upstreams) -> TokenVerifier:
+    auth = AuthServiceStub(upstreams["auth"].channel)
+    verifier = TokenVerifier(jwks_of(auth), runtime.clock, settings.token_issuer, settings.token_audience)
+    runtime.background("tokens", lambda: follow(verifier, bus, auth))
+    return verifier
+
+
+def _limiter(runtime: Runtime, store: Store) -> RateLimiter:
+    breaker = Breaker("redis", clock=runtime.clock)
+    return RateLimiter(store.script(GCRA_LUA), LocalLimiter(runtime.clock), breaker)
+
+
+async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored]:
+    options = CacheOptions(capacity=settings.cache_entries, jitter=0.0, load_timeout=60.0)
+    cache: Cache[Stored] = await runtime.enter(
+        Cache.open("responses", bus=bus, replica=runtime.replica_id, options=options, clock=runtime.clock)
+    )
+    runtime.stats.add_cache(lambda: cache.statistics().to_proto())
+    return cache
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_port == 0:
+        return None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        return Certificate(Path(settings.tls_cert), Path(settings.tls_key))
+    return development_certificate(Path(settings.tls_dir))
+
+
+SERVICE = Service(name="gateway", settings=Settings, wire=wire)
