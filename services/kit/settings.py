@@ -144,7 +144,7 @@ class ProxySettings:
 
 
 # Variables outside the services' own prefixes: known everywhere, so that one environment can serve the whole suite.
-SHARED_NAMES = frozenset({"CV_ADMIN_EMAIL", "CV_ADMIN_PASSWORD", "CV_MARKET", "CV_RECORDINGS"})
+SHARED_NAMES = frozenset({"CV_ADMIN_EMAIL", "CV_ADMIN_PASSWORD", "CV_MARKET", "CV_REALTIME_URL", "CV_RECORDINGS"})
 
 
 def declarations(settings: type[Any]) -> dict[str, Declaration]:
