@@ -1,0 +1,33 @@
+import { useQuery } from '@tanstack/react-query';
+import { useEffect } from 'react';
+import { useConnectionState, usePriceUpdates } from '@/contexts/SocketContext';
+import { latencyMeter } from '@/lib/prices/latency';
+import { pacer, priceStore, startClock } from '@/lib/prices/live';
+import { pricesQuery } from '@/lib/prices/queries';
+import { serverNow } from '@/lib/server-clock';
+
+/** REST adds what the stream leaves out, such as volume; when the stream is away, it takes its place. */
+const REFRESH_MS = 30_000;
+const SUBSTITUTE_MS = 5000;
+
+/** Fills the price store, from the stream and from REST, while the page is open. Shows nothing. */
+export function PriceFeed(): null {
+  useEffect(startClock, []);
+  const connected = useConnectionState().status === 'connected';
+  const { data } = useQuery({ ...pricesQuery, refetchInterval: connected ? REFRESH_MS : SUBSTITUTE_MS });
+  useEffect(() => {
+    if (data) priceStore.apply(data);
+  }, [data]);
+  usePriceUpdates(({ prices, publishedAt }) => {
+    priceStore.apply(Object.values(prices));
+    if (publishedAt !== null && pacer.pace.get() === 'live' && !document.hidden) measure(publishedAt);
+  });
+  return null;
+}
+
+/** Measured after the frame in which the prices were painted was prepared. */
+function measure(publishedAt: number): void {
+  requestAnimationFrame(() => {
+    latencyMeter.record(serverNow() - publishedAt);
+  });
+}

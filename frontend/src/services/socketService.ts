@@ -1,0 +1,186 @@
+import { backoffDelay } from '@/lib/backoff';
+import { flag, record } from '@/lib/decode';
+import { Observable } from '@/lib/observable';
+import { decodeCandleUpdate } from '@/lib/prices/candle';
+import { decodePriceUpdate } from '@/lib/prices/quote';
+import { decodeHello, decodeNotification, type EventName, type ServerEvents } from '@/services/events';
+import { createTransport, type Transport } from '@/services/transport';
+
+export interface ConnectionState {
+  readonly status: 'connected' | 'connecting' | 'disconnected';
+  /** When the next attempt comes, epoch milliseconds; null when none is planned. */
+  readonly retryAt: number | null;
+}
+
+interface Credentials {
+  readonly userId: string | null;
+  readonly token: string;
+}
+
+type Handler<E extends EventName> = (payload: ServerEvents[E]) => void;
+type Topics = { readonly [E in EventName]: Topic<ServerEvents[E]> };
+
+/** The first retry comes within half a second, no retry later than five seconds. */
+const RECONNECT = { base: 500, cap: 5000 };
+const IDLE: ConnectionState = { status: 'disconnected', retryAt: null };
+
+/** One live connection for the whole page. What was subscribed and who was authenticated survives reconnections. */
+export class SocketService {
+  readonly state = new Observable<ConnectionState>(IDLE);
+  /** True after the server refused the token; the owner of the session renews it and authenticates again. */
+  readonly refused = new Observable<boolean>(false);
+  readonly #transport: Transport;
+  readonly #topics: Topics = {
+    hello: new Topic(decodeHello),
+    price_update: new Topic(decodePriceUpdate),
+    candle_update: new Topic(decodeCandleUpdate),
+    notification: new Topic(decodeNotification),
+  };
+  /** How many parts of the page want each channel. */
+  readonly #channels = new Map<string, number>();
+  #credentials: Credentials | null = null;
+  #wanted = false;
+  #attempt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+    transport.onConnect(() => void this.#opened());
+    transport.onLost(() => { this.#lost(); });
+    transport.onEvent((event, payload) => { this.#dispatch(event, payload); });
+  }
+
+  /** Opens the connection and keeps it open; with a token, as its user. */
+  connect(token?: string): void {
+    if (token !== undefined) this.#credentials = { userId: null, token };
+    this.#wanted = true;
+    if (this.state.get().status === 'disconnected') this.#open();
+  }
+
+  /** Makes the connection the user's, now and after every reconnection. Resolves to whether the server agreed. */
+  async authenticate(userId: string, token: string): Promise<boolean> {
+    this.#credentials = { userId, token };
+    if (!this.#transport.connected) return false;
+    const agreed = await this.#authenticate();
+    // Channels that were refused to a stranger may be open to the user.
+    if (agreed) await this.#ask('subscribe', [...this.#channels.keys()]);
+    return agreed;
+  }
+
+  subscribe(channels: readonly string[]): void {
+    const added = channels.filter((channel) => this.#count(channel, 1) === 1);
+    if (this.#transport.connected) void this.#ask('subscribe', added);
+  }
+
+  unsubscribe(channels: readonly string[]): void {
+    const removed = channels.filter((channel) => this.#count(channel, -1) === 0);
+    if (this.#transport.connected) void this.#ask('unsubscribe', removed);
+  }
+
+  on<E extends EventName>(event: E, handler: Handler<E>): void {
+    this.#topics[event].handlers.add(handler);
+  }
+
+  off<E extends EventName>(event: E, handler: Handler<E>): void {
+    this.#topics[event].handlers.delete(handler);
+  }
+
+  /** Tries at once instead of waiting: the network is back, or the reader is. */
+  retryNow(): void {
+    if (this.#wanted && this.state.get().status === 'disconnected') this.#open();
+  }
+
+  /** Ends the connection and forgets whose it was. Subscriptions belong to the page and stay. */
+  disconnect(): void {
+    this.#wanted = false;
+    this.#credentials = null;
+    clearTimeout(this.#timer);
+    this.#transport.disconnect();
+    this.state.set(IDLE);
+  }
+
+  /** Makes the connection a stranger's again, for a user who signed out. */
+  forgetUser(): void {
+    if (!this.#credentials) return;
+    this.disconnect();
+    this.connect();
+  }
+
+  #open(): void {
+    clearTimeout(this.#timer);
+    this.state.set({ status: 'connecting', retryAt: null });
+    this.#transport.connect();
+  }
+
+  async #opened(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#attempt = 0;
+    this.state.set({ status: 'connected', retryAt: null });
+    if (this.#credentials) await this.#authenticate();
+    await this.#ask('subscribe', [...this.#channels.keys()]);
+  }
+
+  #lost(): void {
+    if (!this.#wanted) return;
+    const delay = backoffDelay(this.#attempt, RECONNECT);
+    this.#attempt += 1;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => { this.#open(); }, delay);
+    this.state.set({ status: 'disconnected', retryAt: Date.now() + delay });
+  }
+
+  async #authenticate(): Promise<boolean> {
+    const answer = await this.#request('authenticate', { token: this.#credentials?.token });
+    const agreed = flag(record(answer)['ok']);
+    // No answer at all is a lost connection, not a refusal.
+    this.refused.set(answer !== null && !agreed);
+    return agreed;
+  }
+
+  async #ask(event: 'subscribe' | 'unsubscribe', channels: readonly string[]): Promise<void> {
+    if (channels.length > 0) await this.#request(event, channels);
+  }
+
+  /** The acknowledgement, or null when the connection was lost before it came: it is repeated on reconnection. */
+  async #request(event: string, payload: unknown): Promise<unknown> {
+    try {
+      return await this.#transport.request(event, payload);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Counts the parts that want a channel; the new count. */
+  #count(channel: string, change: 1 | -1): number {
+    const count = Math.max(0, (this.#channels.get(channel) ?? 0) + change);
+    if (count === 0) this.#channels.delete(channel);
+    else this.#channels.set(channel, count);
+    return count;
+  }
+
+  #dispatch(event: string, payload: unknown): void {
+    if (this.#knows(event)) this.#topics[event].deliver(payload);
+  }
+
+  #knows(event: string): event is EventName {
+    return Object.hasOwn(this.#topics, event);
+  }
+}
+
+/** One kind of event: who wants it, and how it is read. What nobody wants is not read. */
+class Topic<T> {
+  readonly handlers = new Set<(payload: T) => void>();
+  readonly #decode: (payload: unknown) => T;
+
+  constructor(decode: (payload: unknown) => T) {
+    this.#decode = decode;
+  }
+
+  deliver(payload: unknown): void {
+    if (this.handlers.size === 0) return;
+    const decoded = this.#decode(payload);
+    for (const handler of this.handlers) handler(decoded);
+  }
+}
+
+export const socketService = new SocketService(createTransport());

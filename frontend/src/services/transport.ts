@@ -1,0 +1,47 @@
+import { io } from 'socket.io-client';
+
+/** What the socket service needs of a connection. */
+export interface Transport {
+  readonly connected: boolean;
+  connect(): void;
+  disconnect(): void;
+  /** Every event of the server, by name. */
+  onEvent(handler: (event: string, payload: unknown) => void): void;
+  onConnect(handler: () => void): void;
+  /** The connection ended, or could not be made. */
+  onLost(handler: (reason: string) => void): void;
+  /** Sends an event and resolves with its acknowledgement; rejects when none comes in time. */
+  request(event: string, payload: unknown): Promise<unknown>;
+}
+
+const TIMEOUT_MS = 4000;
+
+/**
+ * Socket.IO on the page's own origin. Its own reconnection is off: the service above does it, to be able to say when
+ * the next attempt comes.
+ */
+export function createTransport(): Transport {
+  const socket = io({
+    path: '/socket.io/',
+    autoConnect: false,
+    reconnection: false,
+    timeout: TIMEOUT_MS,
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+  });
+  return {
+    get connected() {
+      return socket.connected;
+    },
+    connect: () => void socket.connect(),
+    disconnect: () => void socket.disconnect(),
+    onEvent: (handler) => void socket.onAny((event: string, payload: unknown) => { handler(event, payload); }),
+    onConnect: (handler) => void socket.on('connect', handler),
+    onLost: (handler) => {
+      socket.on('disconnect', handler);
+      socket.on('connect_error', (error) => { handler(error.message); });
+    },
+    request: (event, payload) => socket.timeout(TIMEOUT_MS).emitWithAck(event, payload) as Promise<unknown>,
+  };
+}
+
