@@ -168,8 +168,7 @@ class CandleBook:
 
     def resume(self, symbol: str, candle: Candle) -> None:
         """Go on with a candle that another ingester began."""
-        if symbol in self._symbols:
-            self._symbols[symbol].resume(candle)
+        self._symbols.setdefault(symbol, SymbolCandles()).resume(candle)
 
     def drain(self, now: float) -> list[tuple[str, Candle]]:
         """Close what is over at `now` (monotonic seconds), and take every candle that changed since the last call."""

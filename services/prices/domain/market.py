@@ -34,9 +34,18 @@ class Market:
             for symbol, sources in sorted(self._by_symbol.items())
         }
 
+    @property
+    def names(self) -> list[str]:
+        """Every symbol."""
+        return list(self._by_symbol)
+
     def venues_of(self, symbol: str) -> frozenset[str]:
         """The venues that list a symbol."""
         return frozenset(source.instrument.venue for source in self._by_symbol.get(symbol, ()))
+
+    def digits_of(self, symbol: str) -> int:
+        """Digits after the point of the symbol's prices, at the venue that prints most."""
+        return max((source.instrument.digits for source in self._by_symbol.get(symbol, ())), default=0)
 
     def apply(self, venue: str, event: Quote | Trade | DayStats, received: float) -> None:
         """Take what a venue said. A symbol that the venue does not list is a KeyError: decoders filter those."""

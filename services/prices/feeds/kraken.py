@@ -148,7 +148,7 @@ class Decoder:
             b"ticker": self._quotes,
             b"trade": self._read_trades,
             b"heartbeat": lambda frame: HEARTBEAT,
-            b"status": lambda frame: HEARTBEAT,
+            b"status": lambda frame: (),  # greets each connection, before anything is subscribed
         }
 
     def decode(self, frame: bytes) -> Sequence[Event]:

@@ -1,0 +1,1 @@
+"""Prices: the exchanges' feeds, one honest price per symbol, and its candles."""

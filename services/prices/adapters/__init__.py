@@ -1,0 +1,1 @@
+"""Where prices meets other systems: Redis, PostgreSQL, and the messages of the wire."""
