@@ -1,0 +1,1 @@
+"""Realtime: Socket.IO streams of prices, candles and user events."""

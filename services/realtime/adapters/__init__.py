@@ -1,0 +1,1 @@
+"""What connects the domain to the outside."""

@@ -1,0 +1,101 @@
+"""The HTTP port: Socket.IO, /ping and /ready."""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from services.kit.health import Health
+from services.realtime.domain.hub import Hub
+from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.socketio_adapter import SocketServer
+
+logger = logging.getLogger(__name__)
+
+SOCKETIO_PATH = "/socket.io/"
+BACKLOG = 4096  # connections that wait to be accepted, when all clients return at once
+SLICES = 20  # in which clients are sent away when draining
+SHUTDOWN_TIMEOUT = 2.0  # seconds for requests in flight, once all sockets are closed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where and how the HTTP port is served."""
+
+    host: str
+    port: int
+    max_payload: int  # bytes of a request's body
+    drain_spread: float  # seconds over which clients are sent away
+
+
+class HttpServer:
+    """Serves clients until it is drained."""
+
+    def __init__(
+        self, listening: Listening, sockets: SocketServer, clients: ClientHandlers, hub: Hub, health: Health
+    ) -> None:
+        self._listening = listening
+        self._sockets = sockets
+        self._clients = clients
+        self._hub = hub
+        self._health = health
+        self._draining = False
+        self._runner = web.AppRunner(
+            self._application(listening.max_payload), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT
+        )
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._listening.host, self._listening.port, backlog=BACKLOG).start()
+
+    async def drain(self, grace: float) -> None:
+        """Take no new clients, ask those that are here to move, close them little by little, and stop listening."""
+        self._draining = True
+        spread = min(self._listening.drain_spread, grace / 2)
+        self._hub.suggest_reconnect(spread, random.Random())
+        await self._close_sockets(spread)
+        await self._sockets.shutdown()
+        await self._runner.cleanup()
+
+    def _application(self, max_payload: int) -> web.Application:
+        application = web.Application(client_max_size=max_payload)
+        application.router.add_get("/ping", self._ping)
+        application.router.add_get("/ready", self._ready)
+        for method in ("GET", "POST", "OPTIONS"):
+            application.router.add_route(method, SOCKETIO_PATH, self._serve_socketio)
+        application.on_response_prepare.append(_hide_server)
+        return application
+
+    async def _ping(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        components = {name: item.status.value for name, item in self._health.components.items()}
+        ready = self._health.ready and not self._draining
+        body = {"status": "ready" if ready else "not ready", "components": components}
+        return web.json_response(body, status=200 if ready else 503)
+
+    async def _serve_socketio(self, request: web.Request) -> web.StreamResponse:
+        if "sid" not in request.query and request.method == "GET":
+            if self._draining:
+                raise web.HTTPServiceUnavailable(text="this node is stopping", headers={"Retry-After": "1"})
+            if not self._clients.admits(request):
+                raise web.HTTPTooManyRequests(text="too many connections from this address")
+        return await self._sockets.handle(request)
+
+    async def _close_sockets(self, spread: float) -> None:
+        sockets = list(self._hub.registry.all())
+        size = -(-len(sockets) // SLICES) or 1
+        for start in range(0, len(sockets), size):
+            await asyncio.sleep(spread / SLICES)
+            for socket in sockets[start : start + size]:
+                socket.outlet.close()
+        if sockets:
+            logger.info("%d clients were sent away", len(sockets))
+
+
+async def _hide_server(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)

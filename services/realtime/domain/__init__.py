@@ -1,0 +1,1 @@
+"""What realtime knows and decides: no I/O, no framework."""

@@ -1,0 +1,171 @@
+"""The heart of realtime: sockets come and go, subscribe, and are sent what concerns them. Nothing here waits."""
+
+from collections.abc import Collection, Iterable, Sequence
+from random import Random
+
+import msgspec
+
+from services.kit.clock import Clock
+from services.realtime.domain import payloads
+from services.realtime.domain.channels import NOTIFICATIONS, Channel, InvalidChannel, Kind, parse
+from services.realtime.domain.expiry import Expiries
+from services.realtime.domain.market import Market
+from services.realtime.domain.meter import Meter
+from services.realtime.domain.packets import Packet
+from services.realtime.domain.payloads import MILLISECONDS, Rejection, Subscribed, UserEvent, encode
+from services.realtime.domain.registry import Identity, Registry, Socket
+
+
+class Hub:
+    """All sockets of this node, and everything that is sent to them."""
+
+    def __init__(self, node: str, market: Market, clock: Clock, max_subscriptions: int) -> None:
+        self.market = market
+        self.meter = Meter()
+        self.registry = Registry()
+        self._node = node
+        self._clock = clock
+        self._max_subscriptions = max_subscriptions
+        self._expiries = Expiries()
+
+    def connect(self, socket: Socket, identity: Identity | None) -> None:
+        """Take in a new socket."""
+        self.registry.add(socket)
+        self.meter.connects += 1
+        if identity is not None:
+            self.authenticate(socket, identity)
+
+    def greet(self, socket: Socket) -> None:
+        """Say hello: the first event on every connection."""
+        hello = payloads.Hello(server_time=self._milliseconds(), node=self._node, recovered=False)
+        self._send(Packet("hello", encode(hello)), [socket])
+
+    def disconnect(self, socket: Socket) -> None:
+        """Forget a socket that is gone."""
+        if socket not in self.registry:
+            return
+        self.unsubscribe(socket, list(socket.channels))
+        self.registry.remove(socket)
+        self.meter.disconnects += 1
+
+    def authenticate(self, socket: Socket, identity: Identity) -> None:
+        """The socket speaks for this user from now on, until the identity expires."""
+        self.registry.identify(socket, identity)
+        self._expiries.watch(socket, identity, self._clock.time())
+
+    def subscribe(self, socket: Socket, names: Sequence[str]) -> Subscribed:
+        """Decide which channels the socket gets. They begin with `join`, so that the answer can go out before them."""
+        subscribed, rejected = [], []
+        for name in dict.fromkeys(names):
+            try:
+                channel = self._granted(socket, name)
+            except InvalidChannel as reason:
+                rejected.append(Rejection(name, str(reason)))
+            else:
+                socket.channels[name] = channel
+                subscribed.append(name)
+        return Subscribed(subscribed, rejected)
+
+    def join(self, socket: Socket, names: Iterable[str]) -> None:
+        """Begin to send: first a snapshot of each channel, then what changes. Unless the socket has left since."""
+        if socket not in self.registry:
+            return
+        for name in names:
+            channel = socket.channels.get(name)
+            if channel is not None and socket not in self.registry.members(name):
+                self._join(socket, channel)
+
+    def unsubscribe(self, socket: Socket, names: Iterable[str]) -> list[str]:
+        """End subscriptions; returns those that existed."""
+        ended = []
+        for name in dict.fromkeys(names):
+            channel = socket.channels.pop(name, None)
+            if channel is None:
+                continue
+            ended.append(name)
+            if self.registry.leave(socket, name):
+                self.market.close(channel)
+        return ended
+
+    def flush(self) -> None:
+        """Send what is due on all channels."""
+        sent_at = self._milliseconds()
+        for dispatch in self.market.due(self._clock.monotonic(), sent_at):
+            members = self.registry.members(dispatch.channel)
+            self._send(dispatch.packet, members)
+            self.meter.delayed(dispatch.published_at, sent_at)
+
+    def broadcast(self, channel: str, event: str, data: bytes) -> None:
+        """Send an event to the subscribers of a channel, "*" being everybody. `data` is a JSON object."""
+        recipients = self.registry.all() if channel == "*" else self.registry.members(channel)
+        self._send(Packet(event, data), recipients)
+
+    def deliver(self, event: UserEvent) -> None:
+        """Send a user's event under its own name, and as `notification` to sockets subscribed to notifications.
+
+        An event that is itself called "notification" has one form only, and reaches all of the user's sockets.
+        """
+        sockets = self.registry.of_user(event.user_id)
+        if not sockets:
+            return
+        body = payloads.Notification(event.id, event.event, msgspec.Raw(event.data), event.created_at)
+        notification = Packet("notification", encode(body))
+        if event.event == notification.event:
+            self._send(notification, sockets)
+            return
+        self._send(Packet(event.event, event.data), sockets)
+        self._send(notification, [socket for socket in sockets if NOTIFICATIONS.name in socket.channels])
+
+    def revoke(self, user_id: str, session_id: str, epoch: int) -> None:
+        """Disconnect the sockets of a session; without one, those of all the user's sessions from before `epoch`."""
+        sockets = self.registry.of_session(session_id) if session_id else self.registry.of_user(user_id)
+        for socket in list(sockets):
+            if session_id or (socket.identity is not None and socket.identity.epoch < epoch):
+                self._end_session(socket, "revoked")
+                socket.outlet.disconnect()
+
+    def expire(self) -> None:
+        """Warn those whose token ends soon; from those whose token has ended, take the user away."""
+        now = self._clock.time()
+        for socket, identity in self._expiries.due(now):
+            if identity.expires_at <= now:
+                self._end_session(socket, "expired")
+            else:
+                expiring = payloads.TokenExpiring(expires_at=identity.expires_at * MILLISECONDS)
+                self._send(Packet("token_expiring", encode(expiring)), [socket])
+
+    def suggest_reconnect(self, spread: float, random: Random) -> None:
+        """Tell every socket to come back elsewhere, each after a delay of its own of at most `spread` seconds."""
+        for socket in self.registry.all():
+            hint = payloads.ReconnectHint(delay_ms=int(random.uniform(0, spread) * MILLISECONDS))
+            self._send(Packet("system", encode(hint)), [socket])
+
+    def _granted(self, socket: Socket, name: str) -> Channel:
+        channel = parse(name)
+        if channel.symbol and not self.market.knows(channel.symbol):
+            raise InvalidChannel(f"unknown symbol {channel.symbol}")
+        if channel.kind is Kind.NOTIFICATIONS and socket.identity is None:
+            raise InvalidChannel("authenticate first")
+        if name not in socket.channels and len(socket.channels) >= self._max_subscriptions:
+            raise InvalidChannel(f"a socket has at most {self._max_subscriptions} subscriptions")
+        return channel
+
+    def _join(self, socket: Socket, channel: Channel) -> None:
+        if self.registry.join(socket, channel.name):
+            self.market.open(channel)
+        snapshot = self.market.snapshot(channel, self._milliseconds())
+        if snapshot is not None:
+            self._send(snapshot, [socket])
+
+    def _end_session(self, socket: Socket, reason: str) -> None:
+        lost = self.unsubscribe(socket, [NOTIFICATIONS.name])
+        self.registry.identify(socket, None)
+        self._send(Packet("session_ended", encode(payloads.SessionEnded(reason, lost))), [socket])
+
+    def _send(self, packet: Packet, sockets: Collection[Socket]) -> None:
+        for socket in sockets:
+            socket.outlet.send(packet)
+        self.meter.sent(len(sockets), packet.size)
+
+    def _milliseconds(self) -> float:
+        return round(self._clock.time() * MILLISECONDS, 3)

@@ -1,0 +1,134 @@
+"""Who is connected, as whom, and to which channels; every question answered by an index."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from services.realtime.domain.channels import Channel
+from services.realtime.domain.packets import Packet
+
+
+class Outlet(Protocol):
+    """The way to one client. Nothing here waits, and a client that is gone is no error."""
+
+    def send(self, packet: Packet) -> None:
+        """Write an event, after whatever was written before."""
+        ...
+
+    def disconnect(self) -> None:
+        """End the Socket.IO connection: stock clients do not come back by themselves."""
+        ...
+
+    def close(self) -> None:
+        """End the transport: stock clients reconnect."""
+        ...
+
+    @property
+    def transport(self) -> str:
+        """Either "websocket" or "polling"."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom an access token speaks for."""
+
+    user_id: str
+    session_id: str
+    epoch: int
+    expires_at: float  # seconds since 1970 UTC
+
+
+@dataclass(eq=False, slots=True)
+class Socket:
+    """One connected client. `channels` are those it asked for and was granted, by name."""
+
+    id: str
+    outlet: Outlet
+    identity: Identity | None = None
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+
+class Registry:
+    """All sockets of this node."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[str, Socket] = {}
+        self._users: dict[str, set[Socket]] = {}
+        self._sessions: dict[str, set[Socket]] = {}
+        self._members: dict[str, set[Socket]] = {}
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def __contains__(self, socket: Socket) -> bool:
+        return socket.id in self._sockets
+
+    def find(self, socket_id: str) -> Socket | None:
+        """The socket of this id, if it is connected."""
+        return self._sockets.get(socket_id)
+
+    def all(self) -> Collection[Socket]:
+        """Every socket."""
+        return self._sockets.values()
+
+    def of_user(self, user_id: str) -> Collection[Socket]:
+        """The sockets of a user."""
+        return self._users.get(user_id, ())
+
+    def of_session(self, session_id: str) -> Collection[Socket]:
+        """The sockets of a session."""
+        return self._sessions.get(session_id, ())
+
+    def members(self, channel: str) -> Collection[Socket]:
+        """The subscribers of a channel."""
+        return self._members.get(channel, ())
+
+    def member_counts(self) -> dict[str, int]:
+        """Number of subscribers by channel."""
+        return {channel: len(members) for channel, members in self._members.items()}
+
+    @property
+    def authenticated(self) -> int:
+        """Number of sockets that carry a user."""
+        return sum(len(sockets) for sockets in self._users.values())
+
+    def add(self, socket: Socket) -> None:
+        """Take in a new socket."""
+        self._sockets[socket.id] = socket
+
+    def remove(self, socket: Socket) -> None:
+        """Forget a socket that has left all its channels."""
+        self.identify(socket, None)
+        self._sockets.pop(socket.id, None)
+
+    def identify(self, socket: Socket, identity: Identity | None) -> None:
+        """The socket now speaks for this user, or for nobody."""
+        if socket.identity is not None:
+            _discard(self._users, socket.identity.user_id, socket)
+            _discard(self._sessions, socket.identity.session_id, socket)
+        socket.identity = identity
+        if identity is not None:
+            self._users.setdefault(identity.user_id, set()).add(socket)
+            self._sessions.setdefault(identity.session_id, set()).add(socket)
+
+    def join(self, socket: Socket, channel: str) -> bool:
+        """Subscribe; returns whether the channel had no subscriber before."""
+        members = self._members.setdefault(channel, set())
+        members.add(socket)
+        return len(members) == 1
+
+    def leave(self, socket: Socket, channel: str) -> bool:
+        """Unsubscribe; returns whether the channel has no subscriber any more."""
+        return _discard(self._members, channel, socket)
+
+
+def _discard(index: dict[str, set[Socket]], key: str, socket: Socket) -> bool:
+    """Remove a socket from an index, and the key with its last socket; returns whether it was the last."""
+    sockets = index.get(key)
+    if sockets is None or socket not in sockets:
+        return False
+    sockets.discard(socket)
+    if not sockets:
+        del index[key]
+    return not sockets

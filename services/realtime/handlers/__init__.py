@@ -1,0 +1,1 @@
+"""Translate what comes from outside, call the hub, translate back."""

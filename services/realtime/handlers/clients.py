@@ -1,0 +1,164 @@
+"""What Socket.IO clients ask for: to connect, to authenticate, to subscribe."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from services.kit.errors import CryptoVaultError
+from services.kit.tokens import Claims
+from services.realtime.domain.admission import Admission, client_address
+from services.realtime.domain.hub import Hub
+from services.realtime.domain.registry import Identity, Outlet, Socket
+from services.realtime.socketio_adapter import Refused
+
+logger = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
+Handler = Callable[[Socket, tuple[object, ...]], Awaitable[Answer]]
+
+MAX_NAMES = 500  # channels in one request
+
+
+class Verifier(Protocol):
+    """Tells whose an access token is."""
+
+    async def verify(self, token: str) -> Claims:
+        """The token's claims. Raises Unauthenticated or Unavailable."""
+        ...
+
+
+class Malformed(ValueError):
+    """The arguments of an event are wrong; the text says how."""
+
+
+class ClientHandlers:
+    """Answers the clients' events. Whatever they send gets an answer, never silence or a traceback."""
+
+    def __init__(self, hub: Hub, verifier: Verifier, admission: Admission, trusted_hops: int) -> None:
+        self._hub = hub
+        self._verifier = verifier
+        self._admission = admission
+        self._trusted_hops = trusted_hops
+        self._handlers: dict[str, Handler] = {
+            "authenticate": self._authenticate,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+        }
+
+    def admits(self, request: web.Request) -> bool:
+        """Whether the client may open another connection."""
+        admitted = self._admission.allows(self._address(request))
+        self._hub.meter.handshake_failures += not admitted
+        return admitted
+
+    def opened(self, request: web.Request) -> None:
+        """An Engine.IO session begins."""
+        self._admission.opened(self._address(request))
+
+    def closed(self, request: web.Request) -> None:
+        """An Engine.IO session has ended."""
+        self._admission.closed(self._address(request))
+
+    async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
+        """Let a client in: as the token's user, or as nobody. Raises Refused."""
+        try:
+            identity = await self._identity_of(auth)
+        except (Malformed, CryptoVaultError) as error:
+            self._hub.meter.handshake_failures += 1
+            raise Refused(_reason(error)) from error
+        socket = Socket(socket_id, outlet)
+        self._hub.connect(socket, identity)
+        _after_the_answer(self._hub.greet, socket)
+
+    def disconnected(self, socket_id: str) -> None:
+        """A client is gone."""
+        socket = self._hub.registry.find(socket_id)
+        if socket is not None:
+            self._hub.disconnect(socket)
+
+    def was_slow(self) -> None:
+        """A client was cut off."""
+        self._hub.meter.slow_disconnects += 1
+
+    async def event(self, socket_id: str, event: str, arguments: tuple[object, ...]) -> Answer:
+        """Answer one event."""
+        socket, handler = self._hub.registry.find(socket_id), self._handlers.get(event)
+        if socket is None:
+            return _failure("not connected")
+        if handler is None:
+            return _failure(f"unknown event; there are {', '.join(self._handlers)}")
+        try:
+            return await handler(socket, arguments)
+        except (Malformed, CryptoVaultError) as error:
+            return _failure(_reason(error))
+        except Exception:
+            logger.exception("the event %s failed", event)
+            return _failure("internal error")
+
+    async def _authenticate(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
+        credentials = arguments[0] if len(arguments) == 1 else None
+        if not isinstance(credentials, dict):
+            raise Malformed("authenticate takes one object, {token}")
+        identity = await self._identity_of(credentials, required=True)
+        if identity is None or socket not in self._hub.registry:
+            raise Malformed("not connected")
+        self._hub.authenticate(socket, identity)
+        return {"ok": True, "user_id": identity.user_id}
+
+    async def _subscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
+        answer = self._hub.subscribe(socket, _names("subscribe", arguments))
+        _after_the_answer(self._hub.join, socket, answer.subscribed)
+        return dict(msgspec.to_builtins(answer))
+
+    async def _unsubscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
+        return {"unsubscribed": self._hub.unsubscribe(socket, _names("unsubscribe", arguments))}
+
+    async def _identity_of(self, auth: object, required: bool = False) -> Identity | None:
+        """Whom the credentials speak for, None for nobody. Raises Malformed, Unauthenticated or Unavailable."""
+        if auth is None or auth == {}:
+            auth = {"token": None}
+        if not isinstance(auth, dict):
+            raise Malformed("auth must be an object, {token}")
+        token = auth.get("token")
+        if token in (None, "") and not required:
+            return None
+        if not isinstance(token, str) or not token:
+            raise Malformed("token must be a non-empty string")
+        claims = await self._verifier.verify(token)
+        return Identity(claims.user_id, claims.session_id, claims.epoch, claims.expires_at)
+
+    def _address(self, request: web.Request) -> str:
+        forwarded_for = request.headers.getall("X-Forwarded-For", [])
+        return client_address(request.remote or "", forwarded_for, self._trusted_hops)
+
+
+def _names(event: str, arguments: tuple[object, ...]) -> Sequence[str]:
+    """The channel names of `subscribe` and `unsubscribe`: one array of strings, or for one channel a string."""
+    names = arguments[0] if len(arguments) == 1 else None
+    if isinstance(names, str):
+        names = [names]
+    if not isinstance(names, list):
+        raise Malformed(f"{event} takes one array of channel names")
+    if len(names) > MAX_NAMES:
+        raise Malformed(f"{event} takes at most {MAX_NAMES} channel names")
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            raise Malformed(f"channel {index} must be a string")
+    return names
+
+
+def _failure(reason: str) -> Answer:
+    return {"ok": False, "error": reason}
+
+
+def _reason(error: Malformed | CryptoVaultError) -> str:
+    return error.detail if isinstance(error, CryptoVaultError) else str(error)
+
+
+def _after_the_answer(action: Callable[..., None], *arguments: object) -> None:
+    """What a handler sends of its own goes out after its answer, which the library writes when the handler returns."""
+    asyncio.get_running_loop().call_soon(action, *arguments)

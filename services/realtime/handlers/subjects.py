@@ -1,0 +1,84 @@
+"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Runs the hub's clockwork as well."""
+
+import logging
+from typing import Protocol
+
+from cryptovault.events.v1.events_pb2 import CandleUpdate, RoomEvent, Tick, UserEvent
+
+from services.kit.bus import Delivery, Handler
+from services.kit.clock import Clock
+from services.realtime.domain import payloads
+from services.realtime.domain.hub import Hub
+from services.realtime.translation import candle_of, is_json_object, milliseconds, tick_of
+
+logger = logging.getLogger(__name__)
+
+FLUSH_INTERVAL = 0.005  # seconds: ticks that arrive together leave together
+EXPIRY_INTERVAL = 0.5  # seconds
+
+EVERYBODY = "*"
+ROOM_SUBJECT = "cv.room."
+EVERYBODY_SUBJECT = f"{ROOM_SUBJECT}all"  # a subject cannot hold the channel's "*"
+
+
+class Subscribing(Protocol):
+    """What is needed of the bus."""
+
+    async def subscribe(self, subject: str, handler: Handler) -> object:
+        """Hand every message on `subject` to `handler`."""
+        ...
+
+
+class SubjectHandlers:
+    """Takes what is published for clients."""
+
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub = hub
+        self._clock = clock
+
+    async def subscribe(self, bus: Subscribing) -> None:
+        """Begin to listen."""
+        await bus.subscribe("cv.tick.>", self.tick)
+        await bus.subscribe("cv.candle.>", self.candle)
+        await bus.subscribe(f"{ROOM_SUBJECT}>", self.room)
+
+    async def tick(self, delivery: Delivery) -> None:
+        """A new price."""
+        self._hub.meter.ticks_received += 1
+        self._hub.market.tick(tick_of(Tick.FromString(delivery.data).price))
+
+    async def candle(self, delivery: Delivery) -> None:
+        """A candle that is new or has changed."""
+        update = CandleUpdate.FromString(delivery.data)
+        self._hub.market.candle(update.symbol, update.interval, candle_of(update.candle))
+
+    async def room(self, delivery: Delivery) -> None:
+        """A broadcast to a channel or to everybody."""
+        event = RoomEvent.FromString(delivery.data)
+        if is_json_object(event.data_json):
+            self._hub.broadcast(event.channel, event.event, event.data_json)
+        else:
+            logger.warning("a broadcast on %s carries no JSON object and is dropped", delivery.subject)
+
+    async def user(self, sequence: int, data: bytes) -> None:
+        """An event for one user, with its sequence in the stream."""
+        event = UserEvent.FromString(data)
+        if is_json_object(event.data_json):
+            created_at = milliseconds(event.created_at)
+            self._hub.deliver(
+                payloads.UserEvent(sequence, event.user_id, event.event, event.data_json, created_at),
+            )
+        else:
+            logger.warning("user event %d carries no JSON object and is dropped", sequence)
+
+    async def flush(self) -> None:
+        """Send what is due, for ever."""
+        while True:
+            await self._clock.sleep(FLUSH_INTERVAL)
+            self._hub.flush()
+
+    async def expire(self) -> None:
+        """Watch over tokens, for ever."""
+        while True:
+            await self._clock.sleep(EXPIRY_INTERVAL)
+            self._hub.expire()

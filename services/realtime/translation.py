@@ -1,0 +1,51 @@
+"""Protobuf messages as values of the domain."""
+
+import msgspec
+from cryptovault.prices.v1.price_pb2 import Candle, Price
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.realtime.domain.payloads import CandleView, Quote, Tick
+
+
+def tick_of(price: Price) -> Tick:
+    """A price as clients see it."""
+    quote = Quote(
+        price=price.price,
+        bid=price.bid,
+        ask=price.ask,
+        change_24h=price.change_24h,
+        quality=Price.Quality.Name(price.quality),
+        seq=price.seq,
+        ts=milliseconds(price.event_time),
+    )
+    return Tick(price.symbol, quote, milliseconds(price.published_at))
+
+
+def candle_of(candle: Candle) -> CandleView:
+    """A candle as clients see it."""
+    return CandleView(
+        open_time=int(milliseconds(candle.open_time)),
+        open=candle.open,
+        high=candle.high,
+        low=candle.low,
+        close=candle.close,
+        volume=candle.volume,
+        trades=candle.trades,
+        closed=candle.closed,
+        revision=candle.revision,
+        complete=candle.complete,
+    )
+
+
+def milliseconds(moment: Timestamp) -> float:
+    """A moment as clients see it: epoch milliseconds."""
+    return moment.seconds * 1000 + moment.nanos / 1_000_000
+
+
+def is_json_object(data: bytes) -> bool:
+    """Whether the bytes can be put into an event as they are."""
+    try:
+        msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return False
+    return True

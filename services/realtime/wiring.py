@@ -1,0 +1,97 @@
+"""How realtime is put together."""
+
+from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from cryptovault.prices.v1.prices_service_pb2_grpc import PricesServiceStub
+from cryptovault.realtime.v1.realtime_service_pb2 import DESCRIPTOR
+from cryptovault.realtime.v1.realtime_service_pb2_grpc import add_RealtimeServiceServicer_to_server
+
+from services.kit.boot import Runtime, Service
+from services.kit.bus import Bus
+from services.kit.rpc import RpcServer, channel
+from services.kit.token_updates import follow, jwks_of
+from services.kit.tokens import TokenVerifier
+from services.realtime.adapters.http import HttpServer, Listening
+from services.realtime.adapters.prices import Warmer
+from services.realtime.adapters.user_events import UserEvents
+from services.realtime.domain.admission import Admission
+from services.realtime.domain.hub import Hub
+from services.realtime.domain.market import Market, Rates
+from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.handlers.rpc import RealtimeHandlers
+from services.realtime.handlers.stats import STATS_SUBJECT, Cluster
+from services.realtime.handlers.subjects import SubjectHandlers
+from services.realtime.settings import Settings
+from services.realtime.socketio_adapter import Options, SocketServer
+
+
+async def wire(settings: Settings, runtime: Runtime) -> None:
+    """Build the service."""
+    bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
+    # Not critical: without NATS every node is equally mute, and clients are better off staying than being turned away.
+    runtime.health.add("nats", bus.ping, critical=False)
+    market = Market(Rates(settings.prices_hz, settings.symbol_hz, settings.candles_hz))
+    hub = Hub(runtime.replica_id, market, runtime.clock, settings.max_subscriptions)
+    verifier = await _verify_tokens(settings, runtime, bus, hub)
+    await _follow_prices(settings, runtime, bus, hub)
+    cluster = Cluster(runtime.replica_id, hub, runtime.clock)
+    await bus.subscribe(STATS_SUBJECT, cluster.heard)
+    runtime.stats.set_sockets(cluster.own)
+    runtime.background("stats", lambda: runtime.stats.run(bus))
+    events = await _follow_subjects(runtime, bus, hub)
+    _serve_clients(settings, runtime, hub, verifier)
+    handlers = RealtimeHandlers(bus, events, cluster, runtime.clock)
+    runtime.serve(
+        RpcServer(
+            settings.grpc_port,
+            register=[(add_RealtimeServiceServicer_to_server, handlers)],
+            service_names=[DESCRIPTOR.services_by_name["RealtimeService"].full_name],
+            health=runtime.health,
+            host=settings.rpc_host,
+        )
+    )
+
+
+async def _verify_tokens(settings: Settings, runtime: Runtime, bus: Bus, hub: Hub) -> TokenVerifier:
+    auth = AuthServiceStub(await runtime.enter(channel(settings.auth_address)))
+    verifier = TokenVerifier(jwks_of(auth), runtime.clock, settings.token_issuer, settings.token_audience)
+    verifier.revocations.on_revoked(lambda entry: hub.revoke(entry.user_id, entry.session_id, entry.epoch))
+    runtime.health.add("tokens", verifier.probe, critical=False)
+    runtime.background("tokens", lambda: follow(verifier, bus, auth))
+    return verifier
+
+
+async def _follow_prices(settings: Settings, runtime: Runtime, bus: Bus, hub: Hub) -> None:
+    prices = PricesServiceStub(await runtime.enter(channel(settings.prices_address)))
+    warmer = Warmer(hub.market, prices)
+    bus.on_connect(warmer.connected)
+    runtime.background("warmer", warmer.run)
+
+
+async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub) -> UserEvents:
+    subjects, events = SubjectHandlers(hub, runtime.clock), UserEvents(bus)
+    await subjects.subscribe(bus)
+    runtime.background("user events", lambda: events.follow(subjects.user))
+    runtime.background("flush", subjects.flush)
+    runtime.background("expire", subjects.expire)
+    return events
+
+
+def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: TokenVerifier) -> None:
+    clients = ClientHandlers(hub, verifier, Admission(settings.connections_per_ip), settings.trusted_proxy_hops)
+    options = Options(
+        allowed_origins=settings.allowed_origins,
+        max_payload=settings.max_payload_bytes,
+        max_buffer=settings.max_buffer_bytes,
+        ping_interval=settings.ping_interval_seconds,
+        ping_timeout=settings.ping_timeout_seconds,
+    )
+    listening = Listening(
+        host=settings.host,
+        port=settings.port,
+        max_payload=settings.max_payload_bytes,
+        drain_spread=settings.drain_spread_seconds,
+    )
+    runtime.serve(HttpServer(listening, SocketServer(options, clients), clients, hub, runtime.health))
+
+
+SERVICE = Service(name="realtime", settings=Settings, wire=wire)

@@ -1,0 +1,147 @@
+"""What the tests of realtime share."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import socketio
+
+from services.kit.bus import Delivery
+from services.kit.clock import SystemClock
+from services.kit.errors import Unauthenticated
+from services.kit.health import Health
+from services.kit.testing import FakeBus, FakeClock
+from services.kit.tokens import Claims
+from services.realtime.adapters.http import HttpServer, Listening
+from services.realtime.domain.admission import Admission
+from services.realtime.domain.hub import Hub
+from services.realtime.domain.market import Market, Rates
+from services.realtime.domain.packets import Packet
+from services.realtime.domain.payloads import Quote, Tick
+from services.realtime.domain.registry import Socket
+from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.handlers.subjects import SubjectHandlers
+from services.realtime.socketio_adapter import Options, SocketServer
+
+NOW = 1_700_000_000_000.0  # the FakeClock's start, in milliseconds
+PATIENCE = 5.0  # seconds
+
+
+def tick(symbol: str = "BTC-USD", price: str = "61234.50", seq: int = 1, published_at: float = NOW) -> Tick:
+    return Tick(symbol, Quote(price, "61234.00", "61235.00", "1.5", "GOOD", seq, published_at - 20), published_at)
+
+
+class FakeOutlet:
+    """Remembers what was sent."""
+
+    transport = "websocket"
+
+    def __init__(self) -> None:
+        self.packets: list[Packet] = []
+        self.disconnected = False
+        self.closed = False
+
+    def send(self, packet: Packet) -> None:
+        self.packets.append(packet)
+
+    def disconnect(self) -> None:
+        self.disconnected = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def events(self, name: str = "") -> list[Any]:
+        """The data of what was sent under a name, or name and data of everything."""
+        decoded = [msgspec.json.decode(packet.text[1:]) for packet in self.packets]
+        return [data for event, data in decoded if event == name] if name else [tuple(item) for item in decoded]
+
+
+def build_hub(clock: FakeClock, market: Market | None = None, max_subscriptions: int = 50) -> Hub:
+    return Hub("node-1", market or Market(Rates()), clock, max_subscriptions)
+
+
+def join(hub: Hub, *channels: str, id: str = "s1", identity: Any = None) -> tuple[Socket, FakeOutlet]:
+    """A socket that has subscribed."""
+    outlet = FakeOutlet()
+    socket = Socket(id, outlet)
+    hub.connect(socket, identity)
+    hub.join(socket, hub.subscribe(socket, channels).subscribed)
+    return socket, outlet
+
+
+class FakeVerifier:
+    """Knows the tokens `token-of-<user>`, which last ten minutes."""
+
+    async def verify(self, token: str) -> Claims:
+        if not token.startswith("token-of-"):
+            raise Unauthenticated("the access token is malformed", reason="token_invalid")
+        user = token.removeprefix("token-of-")
+        return Claims(user, f"session-of-{user}", frozenset(), 1, SystemClock().time() + 600, "jti")
+
+
+class Node:
+    """A whole node without NATS: what the bus would bring is delivered by hand."""
+
+    def __init__(self, port: int, *, per_address: int = 0, trusted_hops: int = 0, **options: Any) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.clock = SystemClock()
+        self.bus = FakeBus()
+        self.health = Health()
+        self.hub = Hub("node-1", Market(Rates(prices=20, symbol=50, candles=50)), self.clock, max_subscriptions=50)
+        self.clients = ClientHandlers(self.hub, FakeVerifier(), Admission(per_address), trusted_hops)
+        self.subjects = SubjectHandlers(self.hub, self.clock)
+        listening = Listening(host="127.0.0.1", port=port, max_payload=10_000, drain_spread=0.1)
+        sockets = SocketServer(Options(max_payload=10_000, **options), self.clients)
+        self.server = HttpServer(listening, sockets, self.clients, self.hub, self.health)
+
+
+@asynccontextmanager
+async def running(node: Node) -> AsyncIterator[Node]:
+    await node.subjects.subscribe(node.bus)
+    await node.server.start()
+    flush = asyncio.create_task(node.subjects.flush())
+    yield node
+    flush.cancel()
+    await node.server.drain(1)
+
+
+class Client:
+    """A stock Python client that remembers what it receives."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str, Any]] = []
+        self.sio = socketio.AsyncClient(reconnection=False)
+        self.sio.on("*", self._remember)
+        self._arrived = asyncio.Event()
+
+    async def _remember(self, event: str, data: Any = None) -> None:
+        self.received.append((event, data))
+        self._arrived.set()
+
+    def all(self, event: str) -> list[Any]:
+        return [data for name, data in self.received if name == event]
+
+    async def next(self, event: str, count: int = 1) -> Any:
+        """The data of the `count`th event of this name, as soon as it is there."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.all(event)) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return self.all(event)[count - 1]
+
+    async def call(self, event: str, *arguments: Any) -> Any:
+        data = arguments[0] if len(arguments) == 1 else tuple(arguments)
+        return await self.sio.call(event, data, timeout=PATIENCE)
+
+
+async def eventually(condition: Any) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def delivery(message: Any) -> Delivery:
+    return Delivery("test", message.SerializeToString())
