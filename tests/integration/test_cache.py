@@ -5,10 +5,15 @@ import uuid
 
 import pytest
 
+from services.cache.adapters.invalidator import Invalidator
+from services.cache.adapters.redis_info import redis_stats
 from services.kit.bus import Bus
 from services.kit.cache import MISSING, Cache, CacheOptions
+from services.kit.cache.keys import parse_pattern
 from services.kit.cache.operations import RedisOperations
-from services.kit.cache.redis_shared import RedisShared
+from services.kit.cache.redis_shared import REGISTRY, RedisShared
+from services.kit.clock import SystemClock
+from services.kit.errors import Unavailable
 from services.kit.store import Store
 from services.kit.testing import free_port
 
@@ -186,3 +191,51 @@ async def test_a_broadcast_reaches_a_subscriber(store, name):
         while await operations.broadcast_update(name, {"symbol": "BTC", "price": 50000}) == 0:
             await asyncio.sleep(0.02)
         assert await heard.get() == {"symbol": "BTC", "price": 50000}
+
+
+@pytest.fixture
+async def invalidator(store):
+    invalidator = Invalidator(store, SystemClock())
+    work = asyncio.create_task(invalidator.run())
+    yield invalidator
+    work.cancel()
+
+
+async def test_an_admin_forgets_a_level_in_every_cache_and_gets_the_memory_back(store, name, shared, invalidator):
+    other = RedisShared(store, f"{name}-other", lease_seconds=10, grace=0, timeout=5)
+    await asyncio.gather(*(cache.put(f"{name}:{n}", b"x", 60) for cache in (shared, other) for n in range(300)))
+    await shared.put("price:btc", b"y", 60)
+    assert await invalidator.forget(parse_pattern(f"{name}:*"), set()) == 600
+    assert (await shared.peek(f"{name}:7")).data is None
+    assert (await shared.peek("price:btc")).data == b"y"
+
+
+async def test_a_cache_that_only_its_replica_told_of_is_reached_too(store, name, shared, invalidator):
+    await shared.put(f"{name}:1", b"x", 60)
+    await store.client.delete(REGISTRY)
+    assert await invalidator.forget(parse_pattern(f"{name}:1"), {name}) == 1
+
+
+async def test_what_was_stored_after_an_invalidation_survives_its_sweep(store, name, shared):
+    invalidator = Invalidator(store, SystemClock())
+    forgetting = asyncio.create_task(invalidator.forget(parse_pattern(f"{name}:*"), {name}))
+    await asyncio.sleep(0.2)
+    await shared.put(f"{name}:1", b"new", 60)
+    work = asyncio.create_task(invalidator.run())
+    await forgetting
+    work.cancel()
+    assert (await shared.peek(f"{name}:1")).data == b"new"
+
+
+async def test_redis_tells_of_itself(store):
+    await store.client.set("some", "thing")
+    stats = await redis_stats(store)
+    assert stats.keys >= 1
+    assert stats.used_memory_bytes > 100_000
+    assert stats.connected_clients >= 1
+
+
+async def test_redis_that_is_away_has_no_figures():
+    async with Store.open(f"redis://127.0.0.1:{free_port()}/0") as store:
+        with pytest.raises(Unavailable):
+            await redis_stats(store)

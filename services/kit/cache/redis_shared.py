@@ -38,6 +38,11 @@ class KeySpace:
         return [self.generation(level) for level in levels(key)]
 
 
+def cache_of(place: str) -> str:
+    """The name of the cache that a place in Redis belongs to."""
+    return place[place.index("{") + 1 : place.index("}")]
+
+
 class RedisShared:
     """A SharedStore in Redis, for the cache called `name`.
 
@@ -88,11 +93,11 @@ class RedisShared:
         """Forget one key and void any lease on it. Returns how many values there were: 0 or 1."""
         return int(await self._batch.run(lua.DELETE, [self._space.entry(key), self._space.lease(key)]))
 
-    async def discard_level(self, level: str) -> None:
-        """Forget every key of a level in constant time, and void the leases on them."""
-        await self._batch.run(
-            lua.DISCARD_LEVEL, [self._space.generation(level), self._space.clock], [GENERATION_SECONDS]
-        )
+    async def discard_level(self, level: str) -> str:
+        """Forget every key of a level in constant time, and void the leases on them. Returns the new generation."""
+        keys = [self._space.generation(level), self._space.clock]
+        generation: bytes = await self._batch.run(lua.DISCARD_LEVEL, keys, [GENERATION_SECONDS])
+        return generation.decode()
 
     def _keys(self, key: str) -> list[str]:
         return [self._space.entry(key), self._space.lease(key), *self._space.generations(key)]

@@ -62,8 +62,8 @@ class SharedStore(Protocol):
         """Forget one key and void any lease on it. Returns how many values there were: 0 or 1."""
         ...
 
-    async def discard_level(self, level: str) -> None:
-        """Forget every key of a level in constant time, and void the leases on them."""
+    async def discard_level(self, level: str) -> str:
+        """Forget every key of a level in constant time, and void the leases on them. Returns the new generation."""
         ...
 
 
@@ -92,5 +92,6 @@ class NoSharedStore:
         """Nothing to forget."""
         return 0
 
-    async def discard_level(self, level: str) -> None:
+    async def discard_level(self, level: str) -> str:
         """Nothing to forget."""
+        return ""

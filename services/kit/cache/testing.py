@@ -77,10 +77,11 @@ class MemoryShared:
         self.leases.pop(key, None)
         return int(self.entries.pop(key, None) is not None)
 
-    async def discard_level(self, level: str) -> None:
+    async def discard_level(self, level: str) -> str:
         """As SharedStore."""
         self._require()
         self.generations[level] = self._next()
+        return str(self.generations[level])
 
     def _find(self, key: str) -> Lookup:
         stored = self.entries.get(key)

@@ -82,7 +82,7 @@ class SteppedShared(MemoryShared):
         return await self._stepped(lambda: MemoryShared.delete(self, key))
 
     async def discard_level(self, level):
-        await self._stepped(lambda: MemoryShared.discard_level(self, level))
+        return await self._stepped(lambda: MemoryShared.discard_level(self, level))
 
 
 class LateBus(FakeBus):
