@@ -1,0 +1,1 @@
+"""The rules of accounts, sessions and tokens: no I/O, no framework."""
