@@ -145,6 +145,7 @@ def _server(settings: Settings, runtime: Runtime, handlers: PricesHandlers) -> R
         register=[(grpc_stubs.add_PricesServiceServicer_to_server, handlers)],
         service_names=["cryptovault.prices.v1.PricesService"],
         health=runtime.health,
+        host=settings.rpc_host,
     )
 
 
