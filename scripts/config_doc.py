@@ -1,0 +1,57 @@
+"""Write docs/configuration.md from what each service declares (`make config-doc`); `--check` only compares."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = ("services.gateway", "services.auth", "services.prices", "services.realtime", "services.cache", "simulator")
+TARGET = ROOT / "docs" / "configuration.md"
+PREFACE = """# Configuration
+
+Every setting is an environment variable, declared once in the service that reads it; this page is written from those
+declarations by `make config-doc`. A secret can also be given as a file: `<NAME>_FILE`. `make up` hands every `CV_…`
+and `OTEL_…` variable of its environment on. Check a service's settings without starting it:
+`python -m services.<name> --check-config`.
+"""
+
+
+def page() -> str:
+    """The whole page. Raises CalledProcessError when a service cannot say its settings."""
+    return "\n".join([PREFACE, *(declared_by(module).strip() + "\n" for module in MODULES)])
+
+
+def declared_by(module: str) -> str:
+    """One service's table."""
+    command = [sys.executable, "-m", module, "--config-doc"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def main() -> int:
+    """Write or check the page; return the exit code."""
+    try:
+        text = page()
+    except subprocess.CalledProcessError as error:
+        print(f"{error}\n{error.stderr}", file=sys.stderr)
+        return 1
+    return check(text) if "--check" in sys.argv else write(text)
+
+
+def write(text: str) -> int:
+    """Write the page."""
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(text)
+    print(f"wrote {TARGET.relative_to(ROOT)}")
+    return 0
+
+
+def check(text: str) -> int:
+    """Return 1 when the page is not current."""
+    if TARGET.exists() and TARGET.read_text() == text:
+        return 0
+    print("docs/configuration.md is not current; run: make config-doc")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
