@@ -1,8 +1,10 @@
 """One-minute bars built from trades, kept compactly, and what is derived from them."""
 
-import functools
+import itertools
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from simulator.market import NANOSECOND_PER_SECOND, Bar, DayStats, Trade
 from simulator.times import DAY, MINUTE
@@ -63,6 +65,13 @@ class MinuteBars:
             if start <= rows[offset] < end:
                 yield _bar(rows[offset : offset + WIDTH])
 
+    def since(self, start: int) -> list[Bar]:
+        """Bars with start <= open_time, oldest first; quick when they are few."""
+        rows, offset = self._rows, len(self._rows)
+        while offset and rows[offset - WIDTH] >= start:
+            offset -= WIDTH
+        return [_bar(rows[at : at + WIDTH]) for at in range(offset, len(rows), WIDTH)]
+
     def latest(self) -> Bar | None:
         """The newest bar, which may still grow."""
         return _bar(self._rows[-WIDTH:]) if self._rows else None
@@ -75,33 +84,9 @@ def _bar(row: "array[float]") -> Bar:
 
 def roll_up(bars: Iterable[Bar], seconds: int) -> list[Bar]:
     """Bars of a longer interval, each beginning at a whole multiple of it since 1970."""
-    rolled: list[Bar] = []
-    for bar in bars:
-        begin = bar.open_time // seconds * seconds
-        if rolled and rolled[-1].open_time == begin:
-            rolled[-1] = join(rolled[-1], bar)
-        else:
-            rolled.append(_at(bar, begin))
-    return rolled
-
-
-def _at(bar: Bar, open_time: int) -> Bar:
-    fields = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.quote_volume, bar.trades, bar.taker_buy_volume)
-    return Bar(open_time, *fields)
-
-
-def join(first: Bar, second: Bar) -> Bar:
-    return Bar(
-        first.open_time,
-        first.open,
-        max(first.high, second.high),
-        min(first.low, second.low),
-        second.close,
-        first.volume + second.volume,
-        first.quote_volume + second.quote_volume,
-        first.trades + second.trades,
-        first.taker_buy_volume + second.taker_buy_volume,
-    )
+    groups = itertools.groupby(bars, key=lambda bar: bar.open_time // seconds * seconds)
+    wholes = ((begin, sum_up(list(group))) for begin, group in groups)
+    return [msgspec.structs.replace(whole, open_time=begin) for begin, whole in wholes if whole]
 
 
 def fill_gaps(bars: Iterable[Bar], seconds: int) -> list[Bar]:
@@ -115,9 +100,21 @@ def fill_gaps(bars: Iterable[Bar], seconds: int) -> list[Bar]:
     return filled
 
 
-def sum_up(bars: Iterable[Bar]) -> Bar | None:
+def sum_up(bars: Sequence[Bar]) -> Bar | None:
     """One bar over all of them, oldest first; None when there are none."""
-    return functools.reduce(join, bars) if (bars := list(bars)) else None
+    if not bars:
+        return None
+    return Bar(
+        bars[0].open_time,
+        bars[0].open,
+        max(bar.high for bar in bars),
+        min(bar.low for bar in bars),
+        bars[-1].close,
+        sum(bar.volume for bar in bars),
+        sum(bar.quote_volume for bar in bars),
+        sum(bar.trades for bar in bars),
+        sum(bar.taker_buy_volume for bar in bars),
+    )
 
 
 def day_stats(whole: Bar | None) -> DayStats:

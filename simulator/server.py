@@ -1,7 +1,7 @@
 """The HTTP server: every venue under its own path prefix, and the market running behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -24,6 +24,7 @@ def application(source: MarketSource, venues: Mapping[str, Venue]) -> web.Applic
             web.RouteDef(route.method, f"/{name}{route.path}", route.handler, route.kwargs) for route in venue.routes()
         )
     app.on_response_prepare.append(_mark)
+    app.on_shutdown.append(_say_goodbye(venues))
     return app
 
 
@@ -36,6 +37,14 @@ def _refuse_when_told(venues: Mapping[str, Venue]) -> Middleware:
         return await handler(request)
 
     return refuse
+
+
+def _say_goodbye(venues: Mapping[str, Venue]) -> Callable[[web.Application], Awaitable[None]]:
+    async def close_all(app: web.Application) -> None:
+        sessions = [session for venue in venues.values() for session in venue.hub.sessions]
+        await asyncio.gather(*(session.close() for session in sessions), return_exceptions=True)
+
+    return close_all
 
 
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:

@@ -45,11 +45,11 @@ class History:
         last = min(MINUTES, -(-(end - self._begin) // MINUTE))
         path = self._paths[book.asset.base]
         quote = self._paths.get(STABLE_COIN) if book.venue.quote == STABLE_COIN else None
-        for index in range(first, last):
-            yield self._bar(book, path, index, quote.closes[index] if quote else 1.0)
-
-    def _bar(self, book: Book, path: _Path, index: int, rate: float) -> Bar:
         places = decimals(book.instrument.tick)
+        for index in range(first, last):
+            yield self._bar(book, path, index, quote.closes[index] if quote else 1.0, places)
+
+    def _bar(self, book: Book, path: _Path, index: int, rate: float, places: int) -> Bar:
         prices = (path.opens[index], path.highs[index], path.lows[index], path.closes[index])
         open_, high, low, close = (round(price / rate, places) for price in prices)
         trades = max(1, round(book.rate * book.venue.trade_share * MINUTE * self._activity[index]))

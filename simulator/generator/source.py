@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from simulator.bars import MinuteBars, day_stats, join, sum_up
+from simulator.bars import MinuteBars, day_stats, sum_up
 from simulator.generator.history import History
 from simulator.generator.simulation import Simulation
 from simulator.generator.universe import assets
@@ -13,6 +14,16 @@ from simulator.times import DAY, MINUTE
 
 PACE = 0.02  # seconds between two looks at the clock
 OUT_OF_STEP_NS = 5 * NANOSECOND_PER_SECOND  # a longer gap is leapt over
+RENEWAL = 300.0  # seconds after which a market's 24-hour window is moved on
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The minutes of a 24-hour window that ended at `end` (seconds since 1970), as one bar; none without any."""
+
+    closed: tuple[Bar, ...]
+    end: int
+    renew_at: float
 
 
 class GeneratorSource:
@@ -27,7 +38,10 @@ class GeneratorSource:
         self._history = History(listed, seed=seed, start_ns=start_ns)
         self._books = {(book.venue.name, book.instrument.symbol): book for book in self._simulation.books}
         self._live = {market: MinuteBars() for market in self._books}
-        self._closed_days: dict[tuple[str, str], tuple[int, Bar | None]] = {}
+        spacing = RENEWAL / len(self._books)  # renewals are spread, so that none holds up the market
+        self._windows = {
+            market: self._window(market, self._now() + number * spacing) for number, market in enumerate(self._books, 1)
+        }
 
     def instruments(self, venue: str) -> list[Instrument]:
         """The markets of a venue, busiest first."""
@@ -57,14 +71,17 @@ class GeneratorSource:
         return [*past, *self._live[market].between(start, end)]
 
     def day_stats(self, venue: str, symbol: str) -> DayStats:
-        """The last 24 hours: whole minutes summed up once a minute, and the running one."""
-        market = (venue, symbol)
-        minute = self._simulation.position_ns // NANOSECOND_PER_SECOND // MINUTE * MINUTE
-        minute_of_sum, closed = self._closed_days.get(market, (0, None))
-        if minute_of_sum != minute:
-            closed = sum_up(self.bars(venue, symbol, minute - DAY, minute))
-            self._closed_days[market] = (minute, closed)
-        running = self._live[market].latest()
-        if running is None or running.open_time < minute:
-            return day_stats(closed)
-        return day_stats(running if closed is None else join(closed, running))
+        """The last 24 hours: the sum of the minutes before the window's renewal, and what was traded since."""
+        market, now = (venue, symbol), self._now()
+        if now >= self._windows[market].renew_at:
+            self._windows[market] = self._window(market, now + RENEWAL)
+        window = self._windows[market]
+        return day_stats(sum_up([*window.closed, *self._live[market].since(window.end)]))
+
+    def _window(self, market: tuple[str, str], renew_at: float) -> _Window:
+        minute = self._now() // MINUTE * MINUTE
+        whole = sum_up(self.bars(*market, minute - DAY, minute))
+        return _Window((whole,) if whole else (), minute, renew_at)
+
+    def _now(self) -> int:
+        return self._simulation.position_ns // NANOSECOND_PER_SECOND

@@ -88,8 +88,11 @@ def discover(folder: Path) -> list[Recording]:
 
 def examine(path: Path) -> Recording:
     """Read a file through once. Raises Unplayable."""
-    venue = venue_of(path)
-    counts = Counter((frame.channel, frame.symbol) for _, frame in replayed_frames(path, venue))
+    try:
+        venue = venue_of(path)
+        counts = Counter((frame.channel, frame.symbol) for _, frame in replayed_frames(path, venue))
+    except (OSError, EOFError, ValueError, LookupError) as error:  # msgspec's errors are ValueErrors
+        raise Unplayable(f"damaged ({error})") from error
     if not counts:
         raise Unplayable("no ticker or trade frames")
     return Recording(path, venue, counts)

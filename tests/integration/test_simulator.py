@@ -30,11 +30,14 @@ async def test_a_missing_folder_of_recordings_ends_the_process_with_a_sentence(t
     assert b"no recordings that can be replayed" in said
 
 
-async def test_the_process_serves_live_frames_and_ends_on_sigterm():
+async def test_the_process_serves_live_frames_and_ends_on_sigterm_with_a_closing_handshake():
     process = await start(CV_SIMULATOR_PORT="0", CV_LOG_FORMAT="text")
     line = (await asyncio.wait_for(process.stderr.readline(), PATIENCE)).decode()
     url = line.split("listen on ")[1].split()[0]
     async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}/binance/ws/btcusdt@bookTicker") as socket:
         assert '"s":"BTCUSDT"' in await socket.receive_str(timeout=PATIENCE)
-    process.terminate()
+        process.terminate()
+        while (await socket.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
     assert await asyncio.wait_for(process.wait(), PATIENCE) == 0

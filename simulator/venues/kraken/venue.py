@@ -3,7 +3,8 @@
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -37,6 +38,31 @@ class Request(msgspec.Struct, frozen=True):
     req_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Reply:
+    """Answers one request on the connection it came from."""
+
+    session: Session
+    method: str
+    req_id: int | None
+    time_in: str
+
+    def accept(self, result: dict[str, Any]) -> None:
+        """It was carried out."""
+        self._send(self.method, result=result, success=True)
+
+    def refuse(self, error: str, **fields: str) -> None:
+        """It was not, and why."""
+        self._send(self.method, success=False, error=error, **fields)
+
+    def pong(self) -> None:
+        """The answer to a ping."""
+        self._send("pong")
+
+    def _send(self, method: str, **fields: Any) -> None:
+        self.session.send(frames.answer(method, self.req_id, self.time_in, **fields))
+
+
 class Kraken(Venue):
     """Kraken spot at the paths of ws.kraken.com and api.kraken.com."""
 
@@ -65,62 +91,53 @@ class Kraken(Venue):
         try:
             request = msgspec.json.decode(text, type=Request)
         except msgspec.DecodeError:
-            session.send(frames.answer("", None, time_in, success=False, error="Malformed request"))
+            Reply(session, "", None, time_in).refuse("Malformed request")
             return
+        reply = Reply(session, request.method, request.req_id, time_in)
         if request.method == "ping":
-            session.send(frames.answer("pong", request.req_id, time_in))
+            reply.pong()
         elif request.method in ("subscribe", "unsubscribe") and request.params is not None:
-            self._each_symbol(session, request, request.params, time_in)
+            self._each_symbol(reply, request.params)
         else:
-            session.send(
-                frames.answer(request.method, request.req_id, time_in, success=False, error="Method not found")
-            )
+            reply.refuse("Method not found")
 
-    def _each_symbol(self, session: Session, request: Request, params: Params, time_in: str) -> None:
-        def refuse(error: str, **fields: str) -> None:
-            session.send(frames.answer(request.method, request.req_id, time_in, success=False, error=error, **fields))
-
+    def _each_symbol(self, reply: Reply, params: Params) -> None:
         if params.channel not in ("ticker", "trade"):
-            return refuse("Subscription name invalid")
+            return reply.refuse("Subscription name invalid")
         if params.event_trigger not in ("bbo", "trades"):
-            return refuse("Event trigger not supported")
+            return reply.refuse("Event trigger not supported")
         if not params.symbol:
-            return refuse("Missing field 'symbol'")
+            return reply.refuse("Missing field 'symbol'")
+        act = self._subscribe if reply.method == "subscribe" else self._unsubscribe
         for symbol in params.symbol:
-            if symbol not in self.instruments:
-                refuse(f"Currency pair not supported {symbol}", symbol=symbol)
-            elif request.method == "subscribe":
-                self._subscribe(session, request, params, symbol, time_in, refuse)
+            if symbol in self.instruments:
+                act(reply, params, symbol)
             else:
-                self._unsubscribe(session, request, params, symbol, time_in, refuse)
+                reply.refuse(f"Currency pair not supported {symbol}", symbol=symbol)
         return None
 
-    def _subscribe(
-        self, session: Session, request: Request, params: Params, symbol: str, time_in: str, refuse: Callable[..., None]
-    ) -> None:
+    def _subscribe(self, reply: Reply, params: Params, symbol: str) -> None:
+        session = reply.session
         if any(key in session.keys for key in _keys(params.channel, symbol)):
-            refuse("Already subscribed", symbol=symbol)
+            reply.refuse("Already subscribed", symbol=symbol)
             return
         with_snapshot = params.snapshot if params.snapshot is not None else params.channel == "ticker"
         self.hub.subscribe(session, _key(params, symbol))
         result = {"channel": params.channel, "symbol": symbol, "snapshot": with_snapshot}
         if params.channel == "ticker":
             result["event_trigger"] = params.event_trigger
-        session.send(frames.answer("subscribe", request.req_id, time_in, result=result, success=True))
+        reply.accept(result)
         snapshot = self._snapshot(params.channel, symbol) if with_snapshot else None
         if snapshot is not None:
             session.send(snapshot)
 
-    def _unsubscribe(
-        self, session: Session, request: Request, params: Params, symbol: str, time_in: str, refuse: Callable[..., None]
-    ) -> None:
-        keys = [key for key in _keys(params.channel, symbol) if key in session.keys]
+    def _unsubscribe(self, reply: Reply, params: Params, symbol: str) -> None:
+        keys = [key for key in _keys(params.channel, symbol) if key in reply.session.keys]
         if not keys:
-            refuse("Subscription Not Found", symbol=symbol)
+            reply.refuse("Subscription Not Found", symbol=symbol)
             return
-        self.hub.unsubscribe(session, keys[0])
-        result = {"channel": params.channel, "symbol": symbol}
-        session.send(frames.answer("unsubscribe", request.req_id, time_in, result=result, success=True))
+        self.hub.unsubscribe(reply.session, keys[0])
+        reply.accept({"channel": params.channel, "symbol": symbol})
 
     def _snapshot(self, channel: str, symbol: str) -> bytes | None:
         if channel == "ticker":

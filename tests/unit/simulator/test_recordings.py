@@ -189,6 +189,14 @@ def test_a_file_of_another_kind_is_told_apart(tmp_path):
         examine(other)
 
 
+@pytest.mark.parametrize("frame", [b'{"type":"match","product_id":7}', b'{"type":"ticker",', b'{"type":"match","x":1}'])
+def test_a_damaged_file_is_set_aside(tmp_path, frame):
+    path = tmp_path / "damaged"
+    path.write_bytes(b"wss://ws-feed.exchange.coinbase.com <-> 1.0\n1618677817.0: " + frame + b"\n")
+    with pytest.raises(Unplayable, match="damaged"):
+        examine(path)
+
+
 @pytest.mark.parametrize(
     ("line", "found"),
     [
@@ -203,9 +211,7 @@ def test_a_line_is_a_time_and_a_frame(line, found):
 
 
 def test_symbols_without_a_recorded_list_are_split_by_their_form(tmp_path):
-    line = (
-        b'1618677372.5: {"stream":"abcusdt@bookTicker","data":{"u":1,"s":"ABCUSDT","b":"1","B":"1","a":"2","A":"1"}}\n'
-    )
-    Path(tmp_path / "x.ws").write_bytes(b"wss://stream.binance.com:9443/stream <-> 1.0\n" + line)
+    line = b'1618677372.5: {"stream":"abcusdt@bookTicker","data":{"u":1,"s":"ABCUSDT"}}\n'
+    (tmp_path / "x.ws").write_bytes(b"wss://stream.binance.com:9443/stream <-> 1.0\n" + line)
     (instrument,) = RecordingsSource(tmp_path, speed=1.0).instruments("binance")
     assert (instrument.base, instrument.quote) == ("ABC", "USDT")
