@@ -14,7 +14,7 @@ from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
 from services.gateway.limits.local import LocalLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
-from services.gateway.pipeline.response_cache import Stored
+from services.gateway.pipeline.response_cache import Stored, StoredCodec
 from services.gateway.server import HttpServer, hypercorn_config
 from services.gateway.settings import Settings
 from services.gateway.site import Site
@@ -79,7 +79,14 @@ def _limiter(runtime: Runtime, store: Store) -> RateLimiter:
 async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored]:
     options = CacheOptions(capacity=settings.cache_entries, jitter=0.0, load_timeout=60.0)
     cache: Cache[Stored] = await runtime.enter(
-        Cache.open("responses", bus=bus, replica=runtime.replica_id, options=options, clock=runtime.clock)
+        Cache.open(
+            "responses",
+            bus=bus,
+            replica=runtime.replica_id,
+            options=options,
+            codec=StoredCodec(),
+            clock=runtime.clock,
+        )
     )
     runtime.stats.add_cache(lambda: cache.statistics().to_proto())
     return cache

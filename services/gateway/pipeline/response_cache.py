@@ -7,6 +7,7 @@ However many miss at once, the upstream is called once.
 
 from hashlib import blake2b
 
+import msgspec
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Route
@@ -20,13 +21,30 @@ REVALIDATE = (b"cache-control", b"no-cache")
 
 
 class Stored:
-    """A kept answer and when it was made, in monotonic seconds."""
+    """A kept answer and when it was made, in seconds since 1970 UTC."""
 
     __slots__ = ("answer", "made_at")
 
     def __init__(self, answer: Answer, made_at: float) -> None:
         self.answer = answer
         self.made_at = made_at
+
+
+class StoredCodec:
+    """A kept answer as bytes, for the layers of the cache that lie outside this process."""
+
+    _encoder = msgspec.msgpack.Encoder()
+    _decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[bytes, bytes]], bytes, bool, float])
+
+    def encode(self, value: Stored) -> bytes:
+        """The answer as bytes, without its compressed forms."""
+        answer = value.answer
+        return self._encoder.encode((answer.status, answer.headers, answer.body, answer.compressible, value.made_at))
+
+    def decode(self, data: bytes) -> Stored:
+        """The answer again. Raises ValueError when the bytes are not one."""
+        status, headers, body, compressible, made_at = self._decoder.decode(data)
+        return Stored(Answer(status, headers, body, compressible=compressible), made_at)
 
 
 class ResponseCache:
@@ -53,7 +71,7 @@ class ResponseCache:
         stored = await self._cache.get(key, lambda: self._load(exchange, ttl), ttl=ttl)
         if stored is None:  # `_load` never says so, but a cache may hold the knowledge that there is nothing
             return await self._next(exchange)
-        age = max(0.0, self._clock.monotonic() - stored.made_at)
+        age = max(0.0, self._clock.time() - stored.made_at)
         exchange.answer_headers.append((b"age", b"%d" % age))
         return stored.answer
 
@@ -63,7 +81,7 @@ class ResponseCache:
         control = f"public, max-age={int(ttl)}" + ("" if ttl >= 1 else ", must-revalidate")
         headers = [*answer.headers, (b"cache-control", control.encode()), (b"etag", etag(answer.body))]
         kept = Answer(answer.status, headers, answer.body, compressible=answer.compressible)
-        return Stored(kept, self._clock.monotonic())
+        return Stored(kept, self._clock.time())
 
 
 def _public_read(route: Route) -> bool:

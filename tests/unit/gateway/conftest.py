@@ -1,0 +1,13 @@
+"""One gateway a test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.unit.gateway.harness import Harness, gateway
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[Harness]:
+    async with gateway() as running:
+        yield running

@@ -1,0 +1,205 @@
+"""The gateway's pipeline over real gRPC upstreams on loopback, with faked time, limits and tokens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptovault.auth.v1 import auth_service_pb2 as auth_pb
+from cryptovault.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from cryptovault.prices.v1 import prices_service_pb2 as prices_pb
+from cryptovault.prices.v1 import prices_service_pb2_grpc as prices_grpc
+from starlette.types import ASGIApp
+
+from services.gateway.api import api_routes
+from services.gateway.app import Parts, application, pipeline
+from services.gateway.components import Components
+from services.gateway.dashboard import Dashboard
+from services.gateway.limits.limiter import RateLimiter
+from services.gateway.limits.local import LocalLimiter
+from services.gateway.openapi.document import openapi_document
+from services.gateway.pages import docs_site, own_routes
+from services.gateway.pipeline.response_cache import Stored, StoredCodec
+from services.gateway.site import Site
+from services.gateway.transcoding.catalog import default_descriptors, load, read_descriptors
+from services.gateway.upstreams import Upstreams
+from services.kit.breaker import Breaker
+from services.kit.cache import Cache, CacheOptions
+from services.kit.caller import Caller, caller_of
+from services.kit.errors import AlreadyExists, FieldError, InvalidInput, NotFound, Unauthenticated, Unavailable
+from services.kit.health import Health
+from services.kit.rpc import RpcServer
+from services.kit.testing import FakeClock, free_port
+from services.kit.tokens import Claims
+
+DESCRIPTORS = read_descriptors(default_descriptors())
+OPERATIONS = load(DESCRIPTORS)
+
+USER = {"authorization": "Bearer user-token"}
+ADMIN = {"authorization": "Bearer admin-token"}
+
+
+class FakeVerifier:
+    """Knows two tokens."""
+
+    def __init__(self) -> None:
+        self.scopes = {"user-token": frozenset[str](), "admin-token": frozenset({"admin"})}
+
+    async def verify(self, token: str) -> Claims:
+        if token not in self.scopes:
+            raise Unauthenticated("the access token is malformed", reason="token_invalid")
+        return Claims(f"id-of-{token}", "session-1", self.scopes[token], 1, 2e9, "token-1")
+
+
+class AwayRedis:
+    """Redis that never answers: the limiter decides locally, by the test's clock."""
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[int]) -> list[int]:
+        raise Unavailable("Redis is away")
+
+
+class FakePrices(prices_grpc.PricesServiceServicer):
+    """Two symbols; counts its calls; fails when told."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.failures: list[Exception] = []
+        self.delay = 0.0
+        self.streamed = 3
+        self.padding = ""
+        self.cancelled = asyncio.Event()
+        self.last_request: Any = None
+        self.last_caller = Caller()
+
+    async def _called(self, request: Any, context: Any) -> None:
+        self.calls += 1
+        self.last_request, self.last_caller = request, caller_of(context)
+        await asyncio.sleep(self.delay)
+        if self.failures:
+            raise self.failures.pop(0)
+
+    async def ListPrices(self, request: Any, context: Any) -> Any:
+        await self._called(request, context)
+        answer = prices_pb.ListPricesResponse()
+        for symbol in ("BTC-USD", "ETH-USD"):
+            answer.prices.add(symbol=symbol, price="61234.50", seq=self.calls, change_24h=self.padding)
+        return answer
+
+    async def GetPrice(self, request: Any, context: Any) -> Any:
+        await self._called(request, context)
+        if request.symbol not in ("BTC-USD", "ETH-USD"):
+            raise NotFound(f"unknown symbol {request.symbol}")
+        answer = prices_pb.GetPriceResponse()
+        answer.price.symbol, answer.price.price, answer.price.quality = request.symbol, "61234.50", 1
+        return answer
+
+    async def ListCandles(self, request: Any, context: Any) -> Any:
+        await self._called(request, context)
+        return prices_pb.ListCandlesResponse(symbol=request.symbol, interval=request.interval)
+
+    async def StreamPrices(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self._called(request, context)
+        if request.symbol != "BTC-USD":
+            raise NotFound(f"unknown symbol {request.symbol}")
+        try:
+            for sequence in range(self.streamed):
+                answer = prices_pb.StreamPricesResponse()
+                answer.price.symbol, answer.price.seq = request.symbol, sequence
+                yield answer
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    async def ListSymbols(self, request: Any, context: Any) -> Any:
+        await self._called(request, context)
+        return prices_pb.ListSymbolsResponse()
+
+    async def ListVenues(self, request: Any, context: Any) -> Any:
+        await self._called(request, context)
+        raise RuntimeError("a fault that nobody expected: secret-of-the-service")
+
+
+class FakeAuth(auth_grpc.AuthServiceServicer):
+    """Takes one password."""
+
+    async def Register(self, request: Any, context: Any) -> Any:
+        if not request.email:
+            raise InvalidInput("email is required", fields=(FieldError("email", "is required"),))
+        raise AlreadyExists("there is an account with this address")
+
+    async def Login(self, request: Any, context: Any) -> Any:
+        if request.password != "correct horse battery staple":
+            raise Unauthenticated("wrong address or password")
+        answer = auth_pb.LoginResponse()
+        answer.tokens.access_token, answer.tokens.expires_in = "a" * 2000, 600
+        return answer
+
+    async def GetMe(self, request: Any, context: Any) -> Any:
+        answer = auth_pb.GetMeResponse()
+        answer.user.user_id = caller_of(context).require_user()
+        return answer
+
+    async def Logout(self, request: Any, context: Any) -> Any:
+        return auth_pb.LogoutResponse()
+
+
+@dataclass
+class Harness:
+    """A gateway and what stands around it."""
+
+    app: ASGIApp
+    client: httpx.AsyncClient
+    prices: FakePrices
+    clock: FakeClock
+    cache: Cache[Stored]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def no_websocket(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.close", "code": 1000})
+
+
+async def start_upstream(stack: AsyncExitStack, register: Any) -> str:
+    """A gRPC server for one servicer; its address."""
+    health = Health()
+    health.mark_started()
+    server = RpcServer(free_port(), register=[register], service_names=[], health=health, host="127.0.0.1")
+    await server.start()
+    stack.push_async_callback(server.drain, 0)
+    return f"127.0.0.1:{server.port}"
+
+
+@asynccontextmanager
+async def gateway(static: Path = Path("/nonexistent"), **options: Any) -> AsyncIterator[Harness]:
+    """A gateway in this process; requests reach it through `client`."""
+    async with AsyncExitStack() as stack:
+        prices, clock, stopping = FakePrices(), FakeClock(), asyncio.Event()
+        addresses = {
+            "prices": await start_upstream(stack, (prices_grpc.add_PricesServiceServicer_to_server, prices)),
+            "auth": await start_upstream(stack, (auth_grpc.add_AuthServiceServicer_to_server, FakeAuth())),
+            "realtime": f"127.0.0.1:{free_port()}",
+            "cache": f"127.0.0.1:{free_port()}",
+        }
+        upstreams = await stack.enter_async_context(Upstreams.open(addresses, clock))
+        cache: Cache[Stored] = Cache("responses", options=CacheOptions(jitter=0.0), codec=StoredCodec(), clock=clock)
+        health = Health(clock)
+        health.mark_started()
+        parts = Parts(
+            verifier=FakeVerifier(),
+            limiter=RateLimiter(AwayRedis(), LocalLimiter(clock), Breaker("redis", clock=clock)),
+            cache=cache,
+            clock=clock,
+            fallback=Dashboard(Site(static)),
+            **options,
+        )
+        components = Components({}, upstreams, clock)
+        own = own_routes(health, components, openapi_document(OPERATIONS, DESCRIPTORS), docs_site())
+        routes = [*api_routes(OPERATIONS, upstreams, stopping), *own]
+        app = application(pipeline(routes, parts), no_websocket)
+        transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4000))
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
+        yield Harness(app, client, prices, clock, cache, stopping)

@@ -1,0 +1,214 @@
+"""Requests through the whole pipeline, with real gRPC upstreams behind it."""
+
+import asyncio
+
+import pytest
+
+from services.kit.errors import DeadlineExceeded, Unavailable
+from tests.unit.gateway.harness import ADMIN, USER, Harness, gateway
+
+
+async def test_a_read_reaches_its_upstream_and_comes_back_as_json(harness: Harness) -> None:
+    answer = await harness.client.get("/api/prices?symbols=BTC-USD", headers={"user-agent": "test"})
+    assert answer.status_code == 200
+    assert [price["symbol"] for price in answer.json()["prices"]] == ["BTC-USD", "ETH-USD"]
+    assert harness.prices.last_request.symbols == ["BTC-USD"]
+
+
+async def test_a_cached_answer_asks_the_upstream_once_and_says_its_age(harness: Harness) -> None:
+    first = await harness.client.get("/api/prices/BTC-USD")
+    harness.clock.advance(0.4)
+    second = await harness.client.get("/api/prices/BTC-USD")
+    harness.clock.advance(0.2)
+    third = await harness.client.get("/api/prices/BTC-USD")
+    assert harness.prices.calls == 2
+    assert (first.content, first.headers["etag"]) == (second.content, second.headers["etag"])
+    assert second.headers["age"] == third.headers["age"] == "0"
+    assert second.headers["cache-control"] == "public, max-age=0, must-revalidate"
+
+
+async def test_many_who_miss_at_once_cause_one_call(harness: Harness) -> None:
+    harness.prices.delay = 0.05
+    answers = await asyncio.gather(*(harness.client.get("/api/prices") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert harness.prices.calls == 1
+
+
+async def test_errors_are_not_cached(harness: Harness) -> None:
+    missing = await harness.client.get("/api/prices/NOPE-USD")
+    again = await harness.client.get("/api/prices/NOPE-USD")
+    assert (missing.status_code, again.status_code, harness.prices.calls) == (404, 404, 2)
+    assert missing.headers["cache-control"] == "no-store"
+
+
+async def test_a_cached_route_never_tells_the_upstream_who_asks(harness: Harness) -> None:
+    await harness.client.get("/api/prices", headers=USER)
+    assert harness.prices.last_caller.user_id == ""
+
+
+async def test_a_client_that_holds_the_answer_gets_304(harness: Harness) -> None:
+    etag = (await harness.client.get("/api/prices/BTC-USD")).headers["etag"]
+    answer = await harness.client.get("/api/prices/BTC-USD", headers={"if-none-match": etag})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+
+
+async def test_personal_answers_need_a_token_and_are_not_to_be_stored(harness: Harness) -> None:
+    without = await harness.client.get("/api/auth/me")
+    wrong = await harness.client.get("/api/auth/me", headers={"authorization": "Bearer nonsense"})
+    right = await harness.client.get("/api/auth/me", headers=USER)
+    assert (without.status_code, wrong.status_code, right.status_code) == (401, 401, 200)
+    assert without.headers["www-authenticate"] == 'Bearer realm="cryptovault"'
+    assert 'error="invalid_token"' in wrong.headers["www-authenticate"]
+    assert (right.json()["user_id"], right.headers["cache-control"]) == ("id-of-user-token", "no-store")
+
+
+async def test_admin_routes_need_the_scope(harness: Harness) -> None:
+    user = await harness.client.delete("/api/cache?pattern=user:*", headers=USER)
+    admin = await harness.client.delete("/api/cache?pattern=user:*", headers=ADMIN)
+    assert (user.status_code, admin.status_code) == (403, 503)  # the cache service is away in this test
+    assert 'error="insufficient_scope"' in user.headers["www-authenticate"]
+
+
+async def test_a_bad_token_on_a_public_route_is_an_anonymous_caller(harness: Harness) -> None:
+    answer = await harness.client.get("/api/prices", headers={"authorization": "Bearer expired"})
+    assert answer.status_code == 200
+    assert answer.headers["ratelimit"].startswith('"ip"')
+
+
+async def test_an_upstream_error_keeps_its_meaning(harness: Harness) -> None:
+    login = await harness.client.post("/api/auth/login", json={"email": "a@b.c", "password": "wrong"})
+    missing = await harness.client.post("/api/auth/register", json={"password": "x"})
+    exists = await harness.client.post("/api/auth/register", json={"email": "a@b.c"})
+    assert (login.status_code, missing.status_code, exists.status_code) == (401, 400, 409)
+    assert login.headers["www-authenticate"] == 'Bearer realm="cryptovault"'
+    assert missing.json()["errors"] == [{"field": "email", "message": "is required"}]
+
+
+async def test_an_unexpected_fault_of_an_upstream_shows_nothing_of_itself(harness: Harness) -> None:
+    answer = await harness.client.get("/api/venues")
+    assert answer.status_code == 500
+    assert b"secret" not in answer.content
+    assert answer.json()["detail"] == "Internal error"
+
+
+async def test_a_read_is_tried_once_more_when_the_upstream_was_away_and_a_write_is_not(harness: Harness) -> None:
+    harness.prices.failures = [Unavailable("restarting")]
+    answer = await harness.client.get("/api/prices")
+    assert (answer.status_code, harness.prices.calls) == (200, 2)
+    away = await harness.client.post("/api/broadcast/all", json={"event": "x"}, headers=ADMIN)
+    assert (away.status_code, away.headers["retry-after"]) == (503, "1")
+
+
+async def test_an_upstream_that_keeps_failing_is_not_asked_for_a_while(harness: Harness) -> None:
+    harness.prices.failures = [DeadlineExceeded() for _ in range(5)]
+    slow = [await harness.client.get(f"/api/prices/{number}") for number in range(5)]
+    refused = await harness.client.get("/api/prices")
+    calls = harness.prices.calls
+    harness.clock.advance(1.0)
+    recovered = await harness.client.get("/api/prices")
+    assert [answer.status_code for answer in slow] == [504] * 5
+    assert (refused.status_code, refused.headers["retry-after"], calls) == (503, "1", 5)
+    assert recovered.status_code == 200
+
+
+async def test_the_rate_limit_factor_scales_every_limit() -> None:
+    async with gateway(rate_limit_factor=0.05) as harness:
+        answers = [await harness.client.get("/api/prices") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["ratelimit-policy"] == '"ip";q=3;w=60'
+
+
+async def test_users_have_quotas_of_their_own(harness: Harness) -> None:
+    for _ in range(60):
+        await harness.client.get("/api/symbols")
+    anonymous = await harness.client.get("/api/symbols")
+    user = await harness.client.get("/api/symbols", headers=USER)
+    assert (anonymous.status_code, user.status_code) == (429, 200)
+    assert user.headers["ratelimit-policy"] == '"user";q=60;w=60'
+
+
+async def test_head_answers_like_get_without_a_body(harness: Harness) -> None:
+    get = await harness.client.get("/api/prices/BTC-USD")
+    head = await harness.client.head("/api/prices/BTC-USD")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+async def test_options_and_wrong_verbs_say_what_is_allowed(harness: Harness) -> None:
+    options = await harness.client.options("/api/prices")
+    wrong = await harness.client.patch("/api/prices")
+    assert (options.status_code, wrong.status_code) == (204, 405)
+    assert options.headers["allow"] == wrong.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_trace_and_request_id_are_taken_over(harness: Harness) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "x-request-id": "my-request"}
+    answer = await harness.client.get("/api/prices/NOPE-USD", headers=headers)
+    assert answer.json()["trace_id"] == trace
+    assert answer.headers["x-request-id"] == "my-request"
+    assert answer.headers["traceresponse"].startswith(f"00-{trace}-")
+
+
+async def test_a_request_id_that_is_no_id_is_replaced(harness: Harness) -> None:
+    answer = await harness.client.get("/ping", headers={"x-request-id": "a b\tc"})
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_the_limit_is_refused_whether_or_not_its_length_is_told(
+    harness: Harness, declared: bool
+) -> None:
+    async def pieces():
+        for _ in range(160):
+            yield b"x" * 65536
+
+    content = b"x" * 160 * 65536 if declared else pieces()
+    answer = await harness.client.post("/api/auth/login", content=content)
+    assert answer.status_code == 413
+    assert answer.json()["title"] == "Payload too large"
+
+
+async def test_a_stream_becomes_server_sent_events(harness: Harness) -> None:
+    answer = await harness.client.get("/api/prices/BTC-USD/stream")
+    events = [event for event in answer.text.split("\n\n") if event]
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert events[0] == "retry: 2000"
+    assert [event.partition(":")[0] for event in events[1:]] == ["data"] * 3
+    assert '"seq":2' in events[3]
+
+
+async def test_a_stream_that_fails_at_once_is_a_problem(harness: Harness) -> None:
+    answer = await harness.client.get("/api/prices/NOPE-USD/stream")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_streams_end_when_the_process_stops(harness: Harness) -> None:
+    harness.prices.streamed = 1_000_000
+    asyncio.get_running_loop().call_later(0.3, harness.stopping.set)
+    async with asyncio.timeout(5):
+        answer = await harness.client.get("/api/prices/BTC-USD/stream")
+    assert answer.text.startswith("retry: 2000\n\ndata: ")
+
+
+async def test_cors_is_for_the_named_origins_only() -> None:
+    async with gateway(cors_origins=("https://app.example",)) as harness:
+        preflight = {"origin": "https://app.example", "access-control-request-method": "POST"}
+        allowed = await harness.client.options("/api/auth/login", headers=preflight)
+        refused = await harness.client.get("/api/prices", headers={"origin": "https://evil.example"})
+    assert allowed.status_code == 204
+    assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+    assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_ping_answers_and_ready_and_live_follow_the_process(harness: Harness) -> None:
+    for path, status in (("/ping", "ok"), ("/live", "live"), ("/ready", "ready")):
+        answer = await harness.client.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"status": status})
+
+
+async def test_health_names_every_part_and_is_degraded_while_something_is_served(harness: Harness) -> None:
+    answer = await harness.client.get("/health")
+    states = {name: part["status"] for name, part in answer.json()["components"].items()}
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert states == {"prices": "ok", "auth": "ok", "realtime": "down", "cache": "down", "postgres": "down"}
