@@ -6,6 +6,7 @@ signed has expired. Everything follows from the moment each key becomes active.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from services.kit.errors import Unavailable
 
@@ -38,10 +39,9 @@ class KeyRing:
 
     def published(self, now: float) -> tuple[SigningKey, ...]:
         """The keys that verifiers must know: next, active, and retired ones whose tokens may live."""
-        successors = (*self._keys[1:], None)
         oldest = now - self._token_life - MARGIN
-        pairs = zip(self._keys, successors, strict=True)
-        return tuple(key for key, successor in pairs if successor is None or successor.active_from > oldest)
+        retired = {old.key_id for old, new in pairwise(self._keys) if new.active_from <= oldest}
+        return tuple(key for key in self._keys if key.key_id not in retired)
 
     def needs_next(self, now: float, period: float) -> bool:
         """Whether it is time to make another key: the newest one has been, or will be, in use for `period`."""
