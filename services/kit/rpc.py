@@ -20,7 +20,7 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     # Clients learn of new replicas only when a connection ends (grpc issue 12295), so none lives for ever.
     ("grpc.max_connection_age_ms", 300 * SECONDS),
     ("grpc.max_connection_age_grace_ms", 30 * SECONDS),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5 * SECONDS),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5 * SECONDS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),  # a port that is taken is a mistake to hear of
 )
