@@ -3,8 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from services.kit.testing import FakeClock, free_port
-
-from .helpers import Client, Node, running
+from tests.unit.realtime.helpers import Client, Node, running
 
 Connect = Callable[..., Awaitable[Client]]
 

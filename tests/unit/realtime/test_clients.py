@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 import socketio
 from cryptovault.events.v1.events_pb2 import RoomEvent
-from services.kit.testing import free_port
 
-from .helpers import Client, Node, eventually, running, tick
+from services.kit.testing import free_port
+from tests.unit.realtime.helpers import Client, Node, eventually, running, tick
 
 TRANSPORTS = pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]], ids="-".join)
 
@@ -190,8 +190,8 @@ async def _stuck_client(session: aiohttp.ClientSession, node: Node, transport: s
         return
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
     writer.write(
-        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     await reader.readuntil(b"}")
     writer.write(bytes([0x81, 0x82, 0, 0, 0, 0]) + b"40")

@@ -1,0 +1,72 @@
+from services.realtime.domain.conflation import Conflation
+
+
+def due(conflation: Conflation[int], now: float) -> dict[str, dict[str, int]]:
+    return dict(conflation.take_due(now))
+
+
+def test_the_first_value_after_a_pause_is_due_at_once():
+    conflation: Conflation[int] = Conflation()
+    conflation.open("prices", 0.2, {})
+    conflation.offer("prices", "BTC", 1)
+    assert due(conflation, 100.0) == {"prices": {"BTC": 1}}
+
+
+def test_the_last_value_wins_and_what_it_replaced_is_counted():
+    conflation: Conflation[int] = Conflation()
+    conflation.open("prices", 0.2, {})
+    for value in (1, 2, 3):
+        conflation.offer("prices", "BTC", value)
+    conflation.offer("prices", "ETH", 9)
+    assert due(conflation, 100.0) == {"prices": {"BTC": 3, "ETH": 9}}
+    assert conflation.replaced == 2
+
+
+def test_a_channel_is_not_written_to_more_often_than_its_interval():
+    conflation: Conflation[int] = Conflation()
+    conflation.open("prices", 0.2, {})
+    sent = 0
+    for step in range(1000):  # one second of a thousand values
+        conflation.offer("prices", "BTC", step)
+        sent += len(due(conflation, step / 1000))
+    assert sent == 5
+
+
+def test_channels_keep_their_own_pace():
+    conflation: Conflation[int] = Conflation()
+    conflation.open("slow", 1.0, {})
+    conflation.open("fast", 0.1, {})
+    for channel in ("slow", "fast"):
+        conflation.offer(channel, "BTC", 1)
+    assert set(due(conflation, 0.0)) == {"slow", "fast"}
+    for channel in ("slow", "fast"):
+        conflation.offer(channel, "BTC", 2)
+    assert set(due(conflation, 0.5)) == {"fast"}
+    assert set(due(conflation, 1.0)) == {"slow"}
+
+
+def test_what_waits_is_not_seen_yet_so_that_nothing_comes_twice():
+    conflation: Conflation[int] = Conflation()
+    conflation.open("prices", 0.2, {"BTC": 1})
+    conflation.offer("prices", "BTC", 2)
+    assert conflation.seen("prices") == {"BTC": 1}
+    assert due(conflation, 0.0) == {"prices": {"BTC": 2}}
+    assert conflation.seen("prices") == {"BTC": 2}
+
+
+def test_nothing_is_kept_for_a_channel_without_subscribers():
+    conflation: Conflation[int] = Conflation()
+    conflation.offer("prices", "BTC", 1)
+    conflation.open("prices", 0.2, {})
+    conflation.offer("prices", "BTC", 2)
+    conflation.close("prices")
+    assert due(conflation, 10.0) == {}
+
+
+def test_only_the_greatest_keys_are_remembered_where_that_is_asked_for():
+    conflation: Conflation[int] = Conflation()
+    conflation.open("candles", 0.2, {}, keep=1)
+    for key in ("003", "001", "002"):
+        conflation.offer("candles", key, 0)
+    assert len(due(conflation, 0.0)["candles"]) == 3
+    assert list(conflation.seen("candles")) == ["003"]
