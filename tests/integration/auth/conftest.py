@@ -1,0 +1,45 @@
+"""A running auth service for the tests of this folder."""
+
+import base64
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.auth.settings import Settings
+from services.kit.bus import Bus
+from services.kit.db import Database
+from services.kit.store import Store
+from services.kit.testing import free_port
+from tests.integration.auth.service import ADMIN, Client, World, running
+
+
+@pytest.fixture
+def settings(valkey_url, nats_url, database_url) -> Settings:
+    return Settings(
+        redis_url=valkey_url,
+        nats_url=nats_url,
+        database_url=database_url,
+        port=free_port(),
+        require_verified_email=False,
+        admin_email=ADMIN[0],
+        admin_password=ADMIN[1],
+        argon2_memory_kib=7168,
+        argon2_passes=1,
+        key_encryption_key=base64.b64encode(bytes(32)).decode(),
+    )
+
+
+@pytest.fixture
+async def world(settings: Settings) -> AsyncIterator[World]:
+    async with (
+        running(settings) as stub,
+        Store.open(settings.redis_url) as store,
+        Bus.open(settings.nats_url, "test") as bus,
+        Database.open(settings.database_url) as database,
+    ):
+        yield World(Client(stub), settings, store, bus, database)
+
+
+@pytest.fixture
+def client(world: World) -> Client:
+    return world.client
