@@ -11,7 +11,7 @@ from services.prices.adapters.wire import to_candle
 from services.prices.domain.candles import Candle
 from services.prices.tenure import Role
 
-SETTLED_AFTER = timedelta(hours=1)  # ranges that ended so long ago hardly change: late trades come within minutes
+SETTLED_AFTER = timedelta(hours=1)  # ranges that ended so long ago hardly change: seconds of age do not matter there
 
 
 class History:

@@ -36,7 +36,7 @@ from services.prices.tenure import Neighbours, Role, Tenure
 
 REST_TIMEOUT = aiohttp.ClientTimeout(total=20)
 INSTRUMENTS = CacheOptions(capacity=10, ttl=5.0, local_ttl=5.0, negative_ttl=0.5, grace=3600.0)
-CANDLES = CacheOptions(capacity=1000, ttl=60.0, local_ttl=60.0, grace=600.0)
+CANDLES = CacheOptions(capacity=1000, ttl=5.0, local_ttl=5.0, grace=600.0)
 
 
 async def wire(settings: Settings, runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 from services.kit.clock import Clock
 from services.kit.db import Database
 from services.kit.errors import Unavailable
-from services.prices.adapters.schema import migrated
+from services.prices.adapters.schema import statement
 from services.prices.domain.candles import Candle
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class CandleStore:
             logger.warning("%d candles wait for PostgreSQL: %s", self.waiting, error)
 
     async def _flush(self, batch: list[tuple[tuple[str, int], Candle]]) -> None:
-        with migrated():
+        with statement():
             await self._database.execute(UPSERT, *_columns(batch))
         for key, candle in batch:
             if self._pending.get(key) is candle:  # not changed while it was written
@@ -146,7 +146,7 @@ class CandleStore:
         return _candles(rows)
 
     async def _fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
-        with migrated():
+        with statement():
             return await self._database.fetch(sql, *args)
 
 

@@ -44,7 +44,6 @@ class Lease:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.token = uuid.uuid4().hex
-        self.held = False
         self._clock = clock
         self._renew = store.script(RENEW)
         self._release = store.script(RELEASE)
@@ -62,24 +61,19 @@ class Lease:
             try:
                 await self._hold(running)
             finally:
-                self.held = False
                 running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
+                await asyncio.wait([running])
                 await self._give_up()
+            _raise_failure(running)
             logger.warning("another replica ingests")
 
     async def _acquire(self) -> None:
         while not await self._ask(otherwise=False):
             await self._clock.sleep(RENEW_EVERY)
-        self.held = True
 
     async def _hold(self, running: "asyncio.Future[None]") -> None:
-        while await self._ask(otherwise=True):
+        while await self._ask(otherwise=True) and not running.done():
             await asyncio.wait([running], timeout=RENEW_EVERY)
-            if running.done():
-                running.result()  # it never ends by itself: this raises what went wrong
-                return
 
     async def _ask(self, *, otherwise: bool) -> bool:
         try:
@@ -90,3 +84,8 @@ class Lease:
     async def _give_up(self) -> None:
         with suppress(Unavailable):
             await self._release(keys=[LEASE_KEY], args=[self.token])
+
+
+def _raise_failure(work: "asyncio.Future[None]") -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        raise error

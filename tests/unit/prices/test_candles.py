@@ -1,4 +1,5 @@
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
@@ -6,11 +7,12 @@ from services.prices.domain.candles import SECOND, CandleBook
 from services.prices.domain.events import Trade
 
 MINUTE = 60
+ids = count(1)
 START = 1_700_000_040  # the start of a minute, in seconds since 1970
 
 
-def trade(price, *, at=0.0, trade_id=None, size="1", replayed=False, ids=iter(range(1, 10**6))):
-    number = next(ids) if trade_id is None else trade_id
+def trade(price, *, at=0.0, size="1", replayed=False):
+    number = next(ids)
     when = round((START + at) * SECOND)
     return Trade("BTC-USD", Decimal(price), Decimal(size), "buy", number, when, replayed)
 

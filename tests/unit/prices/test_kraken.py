@@ -36,7 +36,6 @@ def test_every_trade_of_a_frame_is_read_with_its_takers_side():
     ("frame", "event"),
     [
         (b'{"channel":"heartbeat"}', Heartbeat()),
-        (b'{"channel":"status","type":"update","data":[{"system":"online"}]}', Heartbeat()),
         (SUBSCRIBED, Accepted()),
         (REFUSED, Refused("Currency pair not supported A/B")),
         (b'{"channel":"book","data":[]}', Ignored("unknown channel")),
@@ -68,3 +67,7 @@ def test_pairs_are_subscribed_for_book_top_changes_and_trades_without_history():
     ]
     assert asked[0]["event_trigger"] == "bbo"
     assert asked[1]["snapshot"] is False
+
+
+def test_the_greeting_of_a_connection_says_nothing_of_a_market():
+    assert decode(b'{"channel":"status","type":"update","data":[{"system":"online"}]}') == []
