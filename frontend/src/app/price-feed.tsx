@@ -4,7 +4,7 @@ import { useConnectionState, usePriceUpdates } from '@/contexts/SocketContext';
 import { latencyMeter } from '@/lib/prices/latency';
 import { pacer, priceStore, startClock } from '@/lib/prices/live';
 import { pricesQuery } from '@/lib/prices/queries';
-import { serverNow } from '@/lib/server-clock';
+import { refineClock, serverNow } from '@/lib/server-clock';
 
 /** REST adds what the stream leaves out, such as volume; when the stream is away, it takes its place. */
 const REFRESH_MS = 30_000;
@@ -18,7 +18,8 @@ export function PriceFeed(): null {
   useEffect(() => {
     if (data) priceStore.apply(data);
   }, [data]);
-  usePriceUpdates(({ prices, publishedAt }) => {
+  usePriceUpdates(({ prices, publishedAt, sentAt }) => {
+    if (sentAt !== null) refineClock(sentAt);
     priceStore.apply(Object.values(prices));
     if (publishedAt !== null && pacer.pace.get() === 'live' && !document.hidden) measure(publishedAt);
   });

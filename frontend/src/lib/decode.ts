@@ -42,8 +42,8 @@ export function table<T>(value: unknown, read: (item: unknown) => T): Readonly<R
 
 /** Epoch milliseconds of an RFC 3339 time or of epoch milliseconds; null when it is neither. */
 export function instant(value: unknown): number | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (typeof value !== 'string' || value === '') return null;
-  const parsed = Date.parse(value);
-  return Number.isNaN(parsed) ? optionalNumber(value) : parsed;
+  const milliseconds = optionalNumber(value);
+  if (milliseconds !== null) return milliseconds;
+  const parsed = Date.parse(text(value));
+  return Number.isNaN(parsed) ? null : parsed;
 }

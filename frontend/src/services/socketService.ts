@@ -68,12 +68,14 @@ export class SocketService {
   }
 
   subscribe(channels: readonly string[]): void {
-    const added = channels.filter((channel) => this.#count(channel, 1) === 1);
+    const added = channels.filter((channel) => !this.#channels.has(channel));
+    for (const channel of channels) this.#channels.set(channel, (this.#channels.get(channel) ?? 0) + 1);
     if (this.#transport.connected) void this.#ask('subscribe', added);
   }
 
   unsubscribe(channels: readonly string[]): void {
-    const removed = channels.filter((channel) => this.#count(channel, -1) === 0);
+    const removed = channels.filter((channel) => this.#channels.get(channel) === 1);
+    for (const channel of channels) this.#release(channel);
     if (this.#transport.connected) void this.#ask('unsubscribe', removed);
   }
 
@@ -150,12 +152,10 @@ export class SocketService {
     }
   }
 
-  /** Counts the parts that want a channel; the new count. */
-  #count(channel: string, change: 1 | -1): number {
-    const count = Math.max(0, (this.#channels.get(channel) ?? 0) + change);
-    if (count === 0) this.#channels.delete(channel);
-    else this.#channels.set(channel, count);
-    return count;
+  #release(channel: string): void {
+    const count = this.#channels.get(channel) ?? 0;
+    if (count > 1) this.#channels.set(channel, count - 1);
+    else this.#channels.delete(channel);
   }
 
   #dispatch(event: string, payload: unknown): void {

@@ -1,7 +1,6 @@
 import { useEffect, useState, type ReactNode } from 'react';
 import { useConnectionState } from '@/contexts/SocketContext';
 import { latencyMeter } from '@/lib/prices/latency';
-import { formatMs } from '@/lib/prices/format';
 import { useObservable } from '@/lib/use-observable';
 import styles from './connection-badge.module.css';
 
@@ -25,8 +24,8 @@ function Latency(): ReactNode {
   const mean = useObservable(latencyMeter.mean);
   if (mean === null) return null;
   return (
-    <span className={styles['detail']} title="From published by the server to painted here, mean">
-      {formatMs(Math.round(mean))}
+    <span className={styles['detail']} title="Mean time from published by the server to painted here">
+      {Math.round(mean)} ms
     </span>
   );
 }

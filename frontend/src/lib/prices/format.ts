@@ -34,12 +34,18 @@ function isDecimal(value: string): value is Intl.StringNumericLiteral {
   return value.trim() !== '' && Number.isFinite(Number(value));
 }
 
+/** The direction of a change in percent; one too small to be shown has none. */
+export function changeDirection(percent: string): 'up' | 'down' | 'same' {
+  const hundredths = Math.round(Number(percent) * 100);
+  if (hundredths > 0) return 'up';
+  return hundredths < 0 ? 'down' : 'same';
+}
+
 /** Percent with its sign: "+1.25 %". The minus is a real minus. */
 export function formatChange(percent: string): string {
   if (!isDecimal(percent)) return NOTHING;
-  const value = Number(percent);
-  const sign = value > 0 ? '+' : value < 0 ? '−' : '';
-  return `${sign}${fixed(2).format(Math.abs(value))} %`;
+  const sign = { up: '+', down: '−', same: '' }[changeDirection(percent)];
+  return `${sign}${fixed(2).format(Math.abs(Number(percent)))} %`;
 }
 
 export function formatVolume(decimal: string): string {

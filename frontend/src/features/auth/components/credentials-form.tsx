@@ -25,7 +25,11 @@ interface CredentialsFormProps {
 
 export function CredentialsForm({ fields, action, submit, onDone }: CredentialsFormProps): ReactNode {
   // Not repeated by itself: a second attempt at signing in is the user's to make.
-  const mutation = useMutation({ mutationFn: submit, onSuccess: onDone, retry: false });
+  const mutation = useMutation({
+    mutationFn: (values: Readonly<Record<string, string>>) => submit(values),
+    onSuccess: onDone,
+    retry: false,
+  });
   const problems = problemsByField(mutation.error);
   const onSubmit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();

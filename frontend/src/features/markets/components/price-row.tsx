@@ -52,13 +52,15 @@ const MarketCell = memo(function MarketCell({ symbol, simulated }: { symbol: str
   return (
     <th scope="row" className={styles['market']}>
       <div>
-        <AssetMark code={base} />
-        <span>
+        <span className={styles['mark']}>
+          <AssetMark code={base} />
+        </span>
+        <span className={styles['names']}>
           <Link href={symbolPath(symbol)} className={styles['link']}>
             {symbol}
           </Link>
           <span className={styles['name']}>
-            {name}
+            <span className={styles['asset']}>{name}</span>
             {simulated && <SimulatedBadge />}
           </span>
         </span>

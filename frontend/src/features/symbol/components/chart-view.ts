@@ -16,6 +16,8 @@ import { formatPrice, priceDigits } from '@/lib/prices/format';
 
 /** Longest gap that is drawn to scale; a longer one is shortened to this many empty places. */
 const MAX_GAP = 120;
+/** Pixels that a candle and the space beside it take at first. */
+const BAR_WIDTH = 11;
 
 type Schedule = (task: () => void) => void;
 
@@ -65,7 +67,7 @@ export class ChartView {
     if (last === undefined) return;
     const digits = priceDigits(last.close);
     this.#bars.applyOptions({ priceFormat: { type: 'price', precision: digits, minMove: 10 ** -digits } });
-    if (!this.#fitted) this.#chart.timeScale().setVisibleLogicalRange({ from: places.length - 90, to: places.length + 3 });
+    if (!this.#fitted) this.#showNewest(places.length);
     this.#fitted = true;
   }
 
@@ -111,6 +113,11 @@ export class ChartView {
     this.#bars.applyOptions({ upColor: up, wickUpColor: up, downColor: down, wickDownColor: down });
     this.replace(this.#candles);
   };
+
+  #showNewest(places: number): void {
+    const fitting = Math.round(this.#chart.chartElement().clientWidth / BAR_WIDTH);
+    this.#chart.timeScale().setVisibleLogicalRange({ from: places - fitting, to: places + 3 });
+  }
 
   #bar(place: Candle | Gap): CandlestickData | WhitespaceData {
     const time = timestamp(place.time);

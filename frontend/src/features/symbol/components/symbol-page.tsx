@@ -1,13 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState, type ReactNode } from 'react';
+import { Link } from 'wouter';
+import { PageHeader } from '@/components/layouts/page-header';
 import { Panel } from '@/components/ui/panel';
 import { QueryView } from '@/components/ui/query-view';
 import { Segmented } from '@/components/ui/segmented';
 import { Skeleton } from '@/components/ui/skeleton';
 import { Button } from '@/components/ui/button';
+import { paths } from '@/config/paths';
 import { CandleTable } from '@/features/symbol/components/candle-table';
 import { Provenance } from '@/features/symbol/components/provenance';
 import { SymbolHeader } from '@/features/symbol/components/symbol-header';
+import { ApiError } from '@/lib/http';
 import { INTERVALS, type Interval } from '@/lib/prices/candle';
 import { usePace } from '@/lib/prices/hooks';
 import { candlesQuery, priceQuery } from '@/lib/prices/queries';
@@ -24,6 +28,7 @@ const INTERVAL_OPTIONS = INTERVALS.map((value) => ({ value, label: value }));
 export function SymbolPage({ symbol }: { readonly symbol: string }): ReactNode {
   const paused = usePace() === 'paused';
   const price = useQuery({ ...priceQuery(symbol), refetchInterval: paused ? false : PROVENANCE_PERIOD_MS });
+  if (isUnknown(price.error)) return <UnknownSymbol symbol={symbol} />;
   return (
     <>
       <SymbolHeader symbol={symbol} />
@@ -31,6 +36,21 @@ export function SymbolPage({ symbol }: { readonly symbol: string }): ReactNode {
       <QueryView query={price} height={260}>
         {(data) => <Provenance price={data} />}
       </QueryView>
+    </>
+  );
+}
+
+function isUnknown(error: Error | null): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
+function UnknownSymbol({ symbol }: { symbol: string }): ReactNode {
+  return (
+    <>
+      <PageHeader title="No such market" summary={`Nothing called “${symbol}” is priced here.`} />
+      <p>
+        <Link href={paths.markets}>See all markets</Link>
+      </p>
     </>
   );
 }

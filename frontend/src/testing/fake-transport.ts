@@ -1,0 +1,56 @@
+import type { Transport } from '@/services/transport';
+
+interface Sent {
+  readonly event: string;
+  readonly payload: unknown;
+}
+
+/** A connection that does what the test says, and remembers what it was asked to do. */
+export class FakeTransport implements Transport {
+  connected = false;
+  attempts = 0;
+  sent: Sent[] = [];
+  answers: Record<string, unknown> = { authenticate: { ok: true } };
+  #opened = (): void => undefined;
+  #lost: (reason: string) => void = () => undefined;
+  #event: (event: string, payload: unknown) => void = () => undefined;
+
+  connect(): void {
+    this.attempts += 1;
+  }
+
+  disconnect(): void {
+    this.connected = false;
+  }
+
+  onConnect(handler: () => void): void {
+    this.#opened = handler;
+  }
+
+  onLost(handler: (reason: string) => void): void {
+    this.#lost = handler;
+  }
+
+  onEvent(handler: (event: string, payload: unknown) => void): void {
+    this.#event = handler;
+  }
+
+  request(event: string, payload: unknown): Promise<unknown> {
+    this.sent.push({ event, payload });
+    return Promise.resolve(this.answers[event] ?? {});
+  }
+
+  open(): void {
+    this.connected = true;
+    this.#opened();
+  }
+
+  lose(): void {
+    this.connected = false;
+    this.#lost('transport close');
+  }
+
+  receive(event: string, payload: unknown): void {
+    this.#event(event, payload);
+  }
+}
