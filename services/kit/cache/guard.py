@@ -26,7 +26,7 @@ class Guard:
         self.errors = 0
         self._shared = shared
         self._breaker = Breaker(f"Redis for the cache {name}", clock=clock)
-        self._owed: dict[Pattern, None] = {}
+        self._owed: dict[Pattern, object] = {}
 
     async def ask(self, work: Callable[[SharedStore], Awaitable[T]]) -> T:
         """The answer of the second layer. Raises Unavailable when it is away."""
@@ -48,17 +48,16 @@ class Guard:
 
     def owe(self, pattern: Pattern) -> None:
         """Forget before the next question."""
-        self._owed[pattern] = None
+        self._owed[pattern] = object()
         if len(self._owed) > MAX_OWED:
-            self._owed = {Pattern(key=None): None}
+            self._owed = {Pattern(key=None): object()}
 
     async def _settle(self) -> None:
         if not self._owed:
             return
-        owed = list(self._owed)
-        await asyncio.gather(*(_forget(self._shared, pattern) for pattern in owed))
-        for pattern in owed:
-            self._owed.pop(pattern, None)
+        paid = dict(self._owed)
+        await asyncio.gather(*(_forget(self._shared, pattern) for pattern in paid))
+        self._owed = {pattern: debt for pattern, debt in self._owed.items() if paid.get(pattern) is not debt}
 
 
 async def _forget(shared: SharedStore, pattern: Pattern) -> int:

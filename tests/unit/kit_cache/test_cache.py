@@ -1,6 +1,7 @@
 """What a cache promises its users, one process at a time."""
 
 import asyncio
+import contextvars
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.kit.errors import DeadlineExceeded
 from services.kit.testing import FakeClock
 
 OPTIONS = CacheOptions(jitter=0.0)
+deadline: contextvars.ContextVar[str] = contextvars.ContextVar("deadline", default="none")
 
 
 class Source:
@@ -106,6 +108,28 @@ async def test_a_cancelled_first_caller_leaves_the_load_to_the_others(cache):
     assert source.asked == 1
 
 
+async def test_who_comes_after_an_invalidation_does_not_join_a_load_from_before_it(cache):
+    source = Source("old")
+    source.gate = asyncio.Event()
+    before = asyncio.create_task(cache.get("user:1", populate_callback=source))
+    await source.reading.wait()
+    await cache.invalidate_pattern("user:*")
+    source.value = "new"
+    after = asyncio.create_task(cache.get("user:1", populate_callback=source))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert (await before, await after) == ("old", "new")
+    assert cache.get_local("user:1") == "new"
+
+
+async def test_a_load_does_not_have_the_deadline_of_the_caller_who_began_it(cache):
+    async def source():
+        return deadline.get()
+
+    deadline.set("the caller's")
+    assert await cache.get("a", populate_callback=source) == "none"
+
+
 async def test_a_failure_of_the_source_reaches_every_caller_and_is_not_kept(cache):
     source = Source()
     source.failure = RuntimeError("broken")
@@ -185,6 +209,17 @@ async def test_with_redis_away_memory_and_the_source_go_on(cache, shared):
     assert [await cache.get("a", populate_callback=source) for _ in range(2)] == ["value"] * 2
     assert source.asked == 1
     assert cache.statistics().l2_errors == 1
+
+
+async def test_a_redis_that_keeps_failing_is_not_asked_for_a_while(cache, clock, shared):
+    shared.away = True
+    for number in range(100):
+        await cache.get(f"a:{number}", populate_callback=Source())
+    assert cache.statistics().l2_errors < 10
+    shared.away = False
+    clock.advance(1.0)
+    await cache.get("b", populate_callback=Source())
+    assert "b" in shared.entries
 
 
 async def test_what_was_invalidated_while_redis_was_away_is_not_found_again(cache, shared):
