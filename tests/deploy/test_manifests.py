@@ -197,6 +197,15 @@ def test_images_have_a_fixed_version(base, workload):
     assert container(base, workload)["imagePullPolicy"] == "IfNotPresent"
 
 
+def test_only_what_serves_waits_for_the_migrations(base):
+    phases = {
+        (item["kind"], item["metadata"].get("labels", {}).get("cryptovault/phase"))
+        for item in base.objects
+        if "cryptovault/phase" in item["metadata"].get("labels", {})
+    }
+    assert phases == {("Deployment", "serve"), ("Job", "migrate")}
+
+
 def test_the_quota_holds_every_service_at_its_maximum_during_a_rollout(base):
     (quota,) = base.kind("ResourceQuota").values()
     pods = cpu = memory = 0.0
