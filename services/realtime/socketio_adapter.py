@@ -48,6 +48,10 @@ class Refused(Exception):
     """The client may not connect; the text is sent to it."""
 
 
+class NotNow(Exception):
+    """The client cannot connect at the moment: its transport ends without a word, so that stock clients try again."""
+
+
 class Clients(Protocol):
     """What happens to clients is told to this."""
 
@@ -60,7 +64,7 @@ class Clients(Protocol):
         ...
 
     async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
-        """A client connects. Raises Refused."""
+        """A client connects. Raises Refused or NotNow."""
         ...
 
     def disconnected(self, socket_id: str) -> None:
@@ -135,8 +139,13 @@ class _Server(socketio.AsyncServer):
         session = self.eio.sockets[self.manager.eio_sid_from_sid(sid, NAMESPACE) or ""]
         try:
             await self._clients.connect(sid, _Client(self, session, sid), auth)
+        except NotNow as refusal:
+            self.eio.cut_off(session)
+            raise socketio.exceptions.ConnectionRefusedError(str(refusal)) from refusal
         except Refused as refusal:
             raise socketio.exceptions.ConnectionRefusedError(str(refusal)) from refusal
+        if session.closed:  # meanwhile
+            self._clients.disconnected(sid)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
         self._clients.disconnected(sid)
@@ -253,12 +262,14 @@ class _Engine(engineio.AsyncServer):
         task.add_done_callback(self._endings.discard)
 
     def _check(self, session: AsyncSocket, unsent: int) -> None:
-        outbox = _outbox(session)
-        if unsent <= self._max_buffer or outbox.abandoned:
-            return
-        outbox.abandoned = True
-        logger.info("a client that reads too slowly is cut off")
-        self._clients.was_slow()
+        if unsent > self._max_buffer and not _outbox(session).abandoned:
+            logger.info("a client that reads too slowly is cut off")
+            self._clients.was_slow()
+            self.cut_off(session)
+
+    def cut_off(self, session: AsyncSocket) -> None:
+        """End a session's transport without sending what waits."""
+        _outbox(session).abandoned = True
         if session.upgraded:
             _websocket(session).abort()
         else:

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from services.kit.errors import CryptoVaultError
+from services.kit.errors import CryptoVaultError, Unavailable
 from services.kit.tokens import Claims
 from services.realtime.domain.admission import Admission, client_address
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.registry import Identity, Outlet, Socket
-from services.realtime.socketio_adapter import Refused
+from services.realtime.socketio_adapter import NotNow, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +64,13 @@ class ClientHandlers:
         self._admission.closed(self._address(request))
 
     async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
-        """Let a client in: as the token's user, or as nobody. Raises Refused."""
+        """Let a client in, as the token's user or as nobody. Raises Refused, or NotNow when that cannot be known."""
         try:
             identity = await self._identity_of(auth)
         except (Malformed, CryptoVaultError) as error:
             self._hub.meter.handshake_failures += 1
-            raise Refused(_reason(error)) from error
+            refusal = NotNow if isinstance(error, Unavailable) else Refused
+            raise refusal(_reason(error)) from error
         socket = Socket(socket_id, outlet)
         self._hub.connect(socket, identity)
         _after_the_answer(self._hub.greet, socket)

@@ -10,7 +10,7 @@ import socketio
 
 from services.kit.bus import Delivery
 from services.kit.clock import SystemClock
-from services.kit.errors import Unauthenticated
+from services.kit.errors import Unauthenticated, Unavailable
 from services.kit.health import Health
 from services.kit.testing import FakeBus, FakeClock
 from services.kit.tokens import Claims
@@ -75,6 +75,8 @@ class FakeVerifier:
     """Knows the tokens `token-of-<user>`, which last ten minutes."""
 
     async def verify(self, token: str) -> Claims:
+        if token == "later":
+            raise Unavailable("the keys of access tokens are not known yet")
         if not token.startswith("token-of-"):
             raise Unauthenticated("the access token is malformed", reason="token_invalid")
         user = token.removeprefix("token-of-")
@@ -93,8 +95,8 @@ class Node:
         self.clients = ClientHandlers(self.hub, FakeVerifier(), Admission(per_address), trusted_hops)
         self.subjects = SubjectHandlers(self.hub, self.clock)
         listening = Listening(host="127.0.0.1", port=port, max_payload=10_000, drain_spread=0.1)
-        sockets = SocketServer(Options(max_payload=10_000, **options), self.clients)
-        self.server = HttpServer(listening, sockets, self.clients, self.hub, self.health)
+        self.sockets = SocketServer(Options(max_payload=10_000, **options), self.clients)
+        self.server = HttpServer(listening, self.sockets, self.clients, self.hub, self.health)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Stock python-socketio clients against a node on the loopback interface."""
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
@@ -50,6 +51,27 @@ async def test_an_invalid_token_at_connect_is_refused_with_a_reason(node, transp
         await client.sio.connect(node.url, transports=transports, auth={"token": "rubbish"}, wait_timeout=2)
     assert reasons == [{"message": "the access token is malformed"}]
     assert len(node.hub.registry) == 0
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_token_that_cannot_be_checked_yet_ends_the_transport_so_that_clients_retry(node, transport):
+    async with aiohttp.ClientSession() as session:
+        url = f"{node.url}/socket.io/?EIO=4&transport={transport}"
+        if transport == "websocket":
+            websocket = await session.ws_connect(url)
+            await websocket.send_str('40{"token":"later"}')
+            received = [message.data async for message in websocket]
+        else:
+            url += f"&sid={await _sid(session, url)}"
+            await session.post(url, data='40{"token":"later"}')
+            received = [await (await session.get(url)).text()]
+    assert not any(packet.startswith("44") for packet in received)
+    assert len(node.hub.registry) == 0
+
+
+async def _sid(session: aiohttp.ClientSession, url: str) -> str:
+    """Open a polling session."""
+    return json.loads((await (await session.get(url)).text())[1:])["sid"]
 
 
 async def test_authenticate_answers_with_the_user_or_the_error(node, connect):
@@ -145,7 +167,7 @@ async def test_a_malformed_packet_ends_only_its_own_connection(node, connect, pa
 async def test_a_malformed_post_is_answered_with_400(node, caplog):
     async with aiohttp.ClientSession() as session:
         url = f"{node.url}/socket.io/?EIO=4&transport=polling"
-        sid = (await (await session.get(url)).text()).split('"sid":"')[1].split('"')[0]
+        sid = await _sid(session, url)
         malformed = await session.post(f"{url}&sid={sid}", data="abc")
         huge = await session.post(f"{url}&sid={sid}", data="4" * 20_000)
     assert (malformed.status, huge.status) == (400, 413)
@@ -185,7 +207,7 @@ async def _stuck_client(session: aiohttp.ClientSession, node: Node, transport: s
     host, port = node.url.removeprefix("http://").split(":")
     if transport == "polling":
         url = f"{node.url}/socket.io/?EIO=4&transport=polling"
-        sid = (await (await session.get(url)).text()).split('"sid":"')[1].split('"')[0]
+        sid = await _sid(session, url)
         await session.post(f"{url}&sid={sid}", data="40")
         return
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
@@ -227,3 +249,6 @@ async def test_disconnecting_leaves_nothing_behind(node, connect):
     assert node.hub.registry.member_counts() == {}
     assert node.hub.registry.authenticated == 0
     assert node.hub.meter.disconnects == 1
+    library = node.sockets._server
+    await eventually(lambda: not library.eio.sockets)
+    assert (library.environ, library.manager.rooms) == ({}, {})
