@@ -39,16 +39,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     runtime.background("stats", lambda: runtime.stats.run(bus))
     events = await _follow_subjects(runtime, bus, hub)
     _serve_clients(settings, runtime, hub, verifier)
-    handlers = RealtimeHandlers(bus, events, cluster, runtime.clock)
-    runtime.serve(
-        RpcServer(
-            settings.grpc_port,
-            register=[(add_RealtimeServiceServicer_to_server, handlers)],
-            service_names=[DESCRIPTOR.services_by_name["RealtimeService"].full_name],
-            health=runtime.health,
-            host=settings.rpc_host,
-        )
-    )
+    _serve_calls(settings, runtime, RealtimeHandlers(bus, events, cluster, runtime.clock))
 
 
 async def _verify_tokens(settings: Settings, runtime: Runtime, bus: Bus, hub: Hub) -> TokenVerifier:
@@ -92,6 +83,17 @@ def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: Tok
         drain_spread=settings.drain_spread_seconds,
     )
     runtime.serve(HttpServer(listening, SocketServer(options, clients), clients, hub, runtime.health))
+
+
+def _serve_calls(settings: Settings, runtime: Runtime, handlers: RealtimeHandlers) -> None:
+    server = RpcServer(
+        settings.grpc_port,
+        register=[(add_RealtimeServiceServicer_to_server, handlers)],
+        service_names=[DESCRIPTOR.services_by_name["RealtimeService"].full_name],
+        health=runtime.health,
+        host=settings.rpc_host,
+    )
+    runtime.serve(server)
 
 
 SERVICE = Service(name="realtime", settings=Settings, wire=wire)

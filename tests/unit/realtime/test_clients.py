@@ -252,3 +252,23 @@ async def test_disconnecting_leaves_nothing_behind(node, connect):
     library = node.sockets._server
     await eventually(lambda: not library.eio.sockets)
     assert (library.environ, library.manager.rooms) == ({}, {})
+
+
+async def test_a_message_that_is_too_large_ends_the_websocket_with_1009(node):
+    async with aiohttp.ClientSession() as session:
+        websocket = await session.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket")
+        await websocket.receive_str()
+        await websocket.send_str("4" * 20_000)
+        assert (await websocket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert websocket.close_code == 1009
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://app.example", 200), ("https://evil.example", 400)])
+async def test_only_listed_origins_may_connect_when_there_is_a_list(origin, status):
+    async with (
+        running(Node(free_port(), allowed_origins=("https://app.example",))) as node,
+        aiohttp.ClientSession(headers={"Origin": origin}) as session,
+    ):
+        answer = await session.get(f"{node.url}/socket.io/?EIO=4&transport=polling")
+        assert answer.status == status
+        assert ("Access-Control-Allow-Origin" in answer.headers) is (status == 200)
