@@ -8,7 +8,7 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.types import ASGIApp
 
 from services.gateway.pipeline.authentication import Authentication, Verifier
-from services.gateway.pipeline.body import BodyLimit
+from services.gateway.pipeline.body import BodyReader, DeclaredLength
 from services.gateway.pipeline.compression import Compression
 from services.gateway.pipeline.conditional import Conditional
 from services.gateway.pipeline.cors import Cors
@@ -43,9 +43,10 @@ def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     """The policies around the routes, put together from the inside out."""
     handler: Handler = call_route
     handler = ResponseCache(handler, parts.cache, parts.clock)
+    handler = BodyReader(handler)
     handler = RateLimit(handler, parts.limiter, parts.rate_limit_factor)
     handler = Authentication(handler, parts.verifier)
-    handler = BodyLimit(handler)
+    handler = DeclaredLength(handler)
     handler = Routing(handler, RoutingTable(routes), parts.fallback)
     handler = ClientIdentity(handler, parts.trusted_proxy_hops)
     handler = Cors(handler, parts.cors_origins)

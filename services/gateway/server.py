@@ -72,6 +72,7 @@ class HttpServer:
             return
         # Newer Pythons wait for idle connections before the timeout counts; so it counts here.
         await asyncio.wait({self._serving}, timeout=grace + 1.0)
+        self._serving.remove_done_callback(_report)
         self._serving.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await self._serving

@@ -1,4 +1,4 @@
-"""One gateway a test."""
+"""One gateway a test, with its upstreams on loopback."""
 
 from collections.abc import AsyncIterator
 

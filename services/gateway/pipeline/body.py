@@ -1,4 +1,4 @@
-"""The request body: read as a whole, up to what the route allows, within a time limit."""
+"""The request body: read as a whole, after the caller is known, up to what the route allows and within a time limit."""
 
 import asyncio
 
@@ -10,14 +10,28 @@ IDLE_SECONDS = 15.0  # between two pieces of a body
 TOTAL_SECONDS = 60.0
 
 
-class BodyLimit:
-    """Reads the body. The limit holds for what arrives, whether or not the client says the length before."""
+class DeclaredLength:
+    """Refuses at once what says itself that it is too large."""
 
     def __init__(self, handler: Handler) -> None:
         self._next = handler
 
     async def __call__(self, exchange: Exchange) -> Answer:
-        """Pass the exchange on with its body."""
+        """Pass the exchange on. Raises PayloadTooLarge or InvalidInput."""
+        policy = exchange.route.policy if exchange.route else None
+        if policy is not None and _declared_length(exchange) > policy.max_body:
+            raise _too_large(policy.max_body)
+        return await self._next(exchange)
+
+
+class BodyReader:
+    """Reads the body of those who may call. The limit holds for what arrives, whether or not its length was told."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._next = handler
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        """Pass the exchange on with its body. Raises PayloadTooLarge or RequestTimeout."""
         policy = exchange.route.policy if exchange.route else None
         if policy is not None:
             exchange.body = await read_body(exchange, policy.max_body)
@@ -25,9 +39,7 @@ class BodyLimit:
 
 
 async def read_body(exchange: Exchange, limit: int) -> bytes:
-    """The whole body. Raises PayloadTooLarge, RequestTimeout, InvalidInput or ClientGone."""
-    if _declared_length(exchange) > limit:
-        raise _too_large(limit)
+    """The whole body. Raises PayloadTooLarge, RequestTimeout or ClientGone."""
     pieces: list[bytes] = []
     size = 0
     try:

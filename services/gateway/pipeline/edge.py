@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.errors import ClientGone
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
 
-DRAIN_BYTES: Final = 32 * 1024 * 1024  # of an unwanted body that are read and thrown away
-DRAIN_SECONDS: Final = 10.0
+DRAIN_BYTES = 32 * 1024 * 1024  # of an unwanted body that are read and thrown away
+DRAIN_SECONDS = 10.0
 BODILESS = frozenset({204, 304})
 
 
@@ -28,13 +27,15 @@ class Edge:
             answer = await self._handler(exchange)
         except ClientGone:
             return
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": _headers(answer, exchange)},
-        )
+        if not exchange.body_ended:
+            await _drain(exchange)
+        headers = _headers(answer, exchange)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if answer.stream is not None:
             await _send_stream(answer.stream, exchange, send)
         else:
-            await _send_body(answer, exchange, send)
+            body = b"" if exchange.method == "HEAD" else answer.body
+            await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _headers(answer: Answer, exchange: Exchange) -> Headers:
@@ -44,18 +45,12 @@ def _headers(answer: Answer, exchange: Exchange) -> Headers:
     return headers
 
 
-async def _send_body(answer: Answer, exchange: Exchange, send: Send) -> None:
-    body = b"" if exchange.method == "HEAD" else answer.body
-    if not exchange.body_ended:
-        # The client sees the whole answer now, but the exchange stays open until its body has been read: a stock
-        # HTTP/2 connection does not survive data for a stream that has ended.
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await _drain(exchange)
-        body = b""
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
 async def _drain(exchange: Exchange) -> None:
+    """Read what is left of the body, up to a limit, before answering.
+
+    A stock HTTP/2 connection does not survive data for a stream that has been answered, and an HTTP/1.1 client that is
+    still sending may never see the answer. Answering first and draining then upsets clients that stop sending.
+    """
     left = DRAIN_BYTES
     try:
         async with asyncio.timeout(DRAIN_SECONDS):

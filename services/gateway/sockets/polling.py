@@ -6,12 +6,15 @@ import aiohttp
 
 from services.gateway.pipeline.body import read_body
 from services.gateway.pipeline.exchange import Answer, Exchange, Headers, Route
+from services.gateway.pipeline.response_cache import NO_STORE
 from services.gateway.sockets.target import Target
 from services.kit.errors import DeadlineExceeded, Unavailable
 
 MAX_BODY = 1024 * 1024  # bytes; Engine.IO's own limit (max_http_buffer_size)
 TIMEOUT = aiohttp.ClientTimeout(total=90.0, connect=3.0)  # seconds; a poll lasts up to the ping interval
-PASSED_BACK = frozenset({b"content-type", b"cache-control", b"set-cookie", b"retry-after"})
+PASSED_BACK = frozenset(
+    {b"content-type", b"content-encoding", b"cache-control", b"retry-after", b"set-cookie", b"vary"}
+)
 VERBS = ("GET", "POST", "OPTIONS")
 
 
@@ -43,7 +46,6 @@ class Polling:
 
 
 def _passed_back(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    kept = ((name.lower(), value) for name, value in headers)
-    return [(name, value) for name, value in kept if name in PASSED_BACK or name.startswith(b"access-control-")] or [
-        (b"cache-control", b"no-store")
-    ]
+    kept = [(name.lower(), value) for name, value in headers]
+    passed = [item for item in kept if item[0] in PASSED_BACK or item[0].startswith(b"access-control-")]
+    return passed if any(name == b"cache-control" for name, _ in passed) else [*passed, NO_STORE]

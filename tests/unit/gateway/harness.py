@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 from cryptovault.auth.v1 import auth_service_pb2 as auth_pb
 from cryptovault.auth.v1 import auth_service_pb2_grpc as auth_grpc
@@ -24,6 +25,9 @@ from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
 from services.gateway.pipeline.response_cache import Stored, StoredCodec
 from services.gateway.site import Site
+from services.gateway.sockets.polling import Polling
+from services.gateway.sockets.target import Target
+from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
 from services.kit.breaker import Breaker
@@ -70,7 +74,7 @@ class FakePrices(prices_grpc.PricesServiceServicer):
         self.delay = 0.0
         self.streamed = 3
         self.padding = ""
-        self.cancelled = asyncio.Event()
+        self.stream_ended = asyncio.Event()
         self.last_request: Any = None
         self.last_caller = Caller()
 
@@ -110,9 +114,8 @@ class FakePrices(prices_grpc.PricesServiceServicer):
                 answer.price.symbol, answer.price.seq = request.symbol, sequence
                 yield answer
                 await asyncio.sleep(0.01)
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
+        finally:
+            self.stream_ended.set()
 
     async def ListSymbols(self, request: Any, context: Any) -> Any:
         await self._called(request, context)
@@ -156,11 +159,8 @@ class Harness:
     prices: FakePrices
     clock: FakeClock
     cache: Cache[Stored]
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-async def no_websocket(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "websocket.close", "code": 1000})
+    stopping: asyncio.Event
+    addresses: dict[str, str]
 
 
 async def start_upstream(stack: AsyncExitStack, register: Any) -> str:
@@ -174,7 +174,9 @@ async def start_upstream(stack: AsyncExitStack, register: Any) -> str:
 
 
 @asynccontextmanager
-async def gateway(static: Path = Path("/nonexistent"), **options: Any) -> AsyncIterator[Harness]:
+async def gateway(
+    static: Path = Path("/nonexistent"), realtime: str = "http://127.0.0.1:1", **options: Any
+) -> AsyncIterator[Harness]:
     """A gateway in this process; requests reach it through `client`."""
     async with AsyncExitStack() as stack:
         prices, clock, stopping = FakePrices(), FakeClock(), asyncio.Event()
@@ -198,8 +200,12 @@ async def gateway(static: Path = Path("/nonexistent"), **options: Any) -> AsyncI
         )
         components = Components({}, upstreams, clock)
         own = own_routes(health, components, openapi_document(OPERATIONS, DESCRIPTORS), docs_site())
-        routes = [*api_routes(OPERATIONS, upstreams, stopping), *own]
-        app = application(pipeline(routes, parts), no_websocket)
+        session, target = (
+            await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False)),
+            Target(realtime),
+        )
+        routes = [*api_routes(OPERATIONS, upstreams, stopping), *own, *Polling(session, target).routes()]
+        app = application(pipeline(routes, parts), WebSocketForwarder(session, target, 0, stopping))
         transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
-        yield Harness(app, client, prices, clock, cache, stopping)
+        yield Harness(app, client, prices, clock, cache, stopping, addresses)

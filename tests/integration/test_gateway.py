@@ -1,0 +1,380 @@
+"""The gateway over its real server: both ports, HTTP/1.1 and HTTP/2, sockets, shared limits, and its end."""
+
+import asyncio
+import shutil
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import h2.config
+import h2.connection
+import h2.events
+import httpx
+import pytest
+import socketio
+from aiohttp import web
+
+from services.gateway.certificate import development_certificate
+from services.gateway.limits.gcra import Limit
+from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
+from services.gateway.limits.local import LocalLimiter
+from services.gateway.server import HttpServer, hypercorn_config
+from services.kit.breaker import Breaker
+from services.kit.store import Store
+from services.kit.testing import FakeClock, free_port
+from tests.unit.gateway.harness import Harness, gateway
+
+pytestmark = pytest.mark.integration
+
+CURL = shutil.which("curl")
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass
+class Running:
+    """A gateway that listens."""
+
+    harness: Harness
+    server: HttpServer
+    plain: str
+    tls: str
+    ca: Path
+    port: int
+
+
+@pytest.fixture(scope="session")
+def tls_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tls")
+
+
+@asynccontextmanager
+async def running(tls_folder: Path, realtime: str = "http://127.0.0.1:1", **options: Any) -> AsyncIterator[Running]:
+    async with AsyncExitStack() as stack:
+        harness = await stack.enter_async_context(gateway(realtime=realtime, **options))
+        certificate, port, tls_port = development_certificate(tls_folder), free_port(), free_port()
+        server = HttpServer(harness.app, hypercorn_config("127.0.0.1", port, tls_port, certificate))
+        await server.start()
+        plain, tls = f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}"
+        try:
+            yield Running(harness, server, plain, tls, certificate.chain, port)
+        finally:
+            harness.stopping.set()
+            await server.drain(1.0)
+
+
+@pytest.fixture
+async def front(tls_folder: Path) -> AsyncIterator[Running]:
+    async with running(tls_folder, rate_limit_factor=1000) as front:
+        yield front
+
+
+async def test_both_protocols_on_the_plain_port_and_alpn_on_the_tls_port(front: Running) -> None:
+    trust = ssl.create_default_context(cafile=str(front.ca))
+    async with (
+        httpx.AsyncClient() as http1,
+        httpx.AsyncClient(http1=False, http2=True) as h2c,
+        httpx.AsyncClient(http2=True, verify=trust) as tls,
+    ):
+        answers = [
+            await http1.get(f"{front.plain}/api/prices"),
+            await h2c.get(f"{front.plain}/api/prices"),
+            await tls.get(f"{front.tls}/api/prices"),
+        ]
+    assert [answer.http_version for answer in answers] == ["HTTP/1.1", "HTTP/2", "HTTP/2"]
+    assert {answer.status_code for answer in answers} == {200}
+    assert ["strict-transport-security" in answer.headers for answer in answers] == [False, False, True]
+    assert all("server" not in answer.headers for answer in answers)
+
+
+@pytest.mark.skipif(CURL is None, reason="curl is not installed")
+@pytest.mark.parametrize(("protocol", "tls"), [("--http1.1", False), ("--http1.1", True), ("--http2", True)])
+async def test_curl_gets_413_for_ten_megabytes_and_goes_on(
+    front: Running, tmp_path: Path, protocol: str, tls: bool
+) -> None:
+    base, common = front.tls if tls else front.plain, [protocol, "-ksS", "-o", "/dev/null", "-w", "%{http_code} "]
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * 10 * MEBIBYTE)
+    upload = [*common, "-H", "Expect:", "--data-binary", f"@{big}", f"{base}/api/auth/login"]
+    assert await curl(*upload, "--next", *common, f"{base}/ping") == ["413", "200"]
+
+
+@pytest.mark.skipif(CURL is None, reason="curl is not installed")
+async def test_curl_speaks_http2_by_prior_knowledge(front: Running) -> None:
+    written = await curl("--http2-prior-knowledge", "-sS", "-o", "/dev/null", "-w", "%{http_version}", front.plain)
+    assert written == ["2"]
+
+
+async def curl(*arguments: str) -> list[str]:
+    """The words that curl prints."""
+    process = await asyncio.create_subprocess_exec(str(CURL), *arguments, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await asyncio.wait_for(process.communicate(), 30)
+    return printed.decode().split()
+
+
+class RawH2:
+    """An HTTP/2 client that does exactly what it is told."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+        self.connection = h2.connection.H2Connection(config)
+        self.status: dict[int, str] = {}
+        self.ended: set[int] = set()
+
+    @classmethod
+    async def connect(cls, port: int) -> "RawH2":
+        client = cls(*await asyncio.open_connection("127.0.0.1", port))
+        client.connection.initiate_connection()
+        client.flush()
+        return client
+
+    def flush(self) -> None:
+        self.writer.write(self.connection.data_to_send())
+
+    def request(self, stream: int, verb: str, path: str, *, end: bool) -> None:
+        headers = [(":method", verb), (":path", path), (":scheme", "http"), (":authority", "gateway")]
+        self.connection.send_headers(stream, headers, end_stream=end)
+        self.flush()
+
+    def data(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        self.connection.send_data(stream, data, end_stream=end)
+        self.flush()
+
+    async def until_ended(self, *streams: int) -> None:
+        async with asyncio.timeout(10):
+            while not self.ended.issuperset(streams):
+                await self.read()
+
+    async def read(self) -> None:
+        received = await self.reader.read(65536)
+        assert received, "the server has closed the connection"
+        for event in self.connection.receive_data(received):
+            if isinstance(event, h2.events.ResponseReceived):
+                self.status[event.stream_id] = dict(event.headers)[":status"]
+            elif isinstance(event, h2.events.DataReceived):
+                self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.StreamEnded):
+                self.ended.add(event.stream_id)
+        self.flush()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/auth/password", "401"), ("/api/nothing", "404"), ("/ping", "405")])
+async def test_an_early_answer_to_an_upload_leaves_the_connection_whole(front: Running, path: str, status: str) -> None:
+    client = await RawH2.connect(front.port)
+    client.request(1, "POST", path, end=False)
+    for _ in range(30):
+        client.data(1, b"x" * 1000)
+    client.request(3, "GET", "/ping", end=True)
+    await client.until_ended(3)
+    await asyncio.sleep(0.3)
+    client.data(1, b"late", end=True)
+    client.request(5, "GET", "/api/prices", end=True)
+    await client.until_ended(1, 5)
+    assert client.status == {1: status, 3: "200", 5: "200"}
+
+
+async def test_a_client_that_never_finishes_its_upload_is_answered_all_the_same(
+    front: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.pipeline.edge.DRAIN_SECONDS", 0.2)
+    client = await RawH2.connect(front.port)
+    client.request(1, "POST", "/api/auth/password", end=False)
+    client.data(1, b"x")
+    client.request(3, "GET", "/api/nothing", end=False)
+    await client.until_ended(1, 3)
+    assert client.status == {1: "401", 3: "404"}
+
+
+async def test_one_connection_serves_more_requests_than_stock_settings_allow(front: Running) -> None:
+    async with httpx.AsyncClient(http1=False, http2=True) as client:
+        for _ in range(24):
+            answers = await asyncio.gather(*(client.get(f"{front.plain}/ping") for _ in range(50)))
+            assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_events_arrive_one_by_one_and_leaving_ends_the_call(front: Running) -> None:
+    front.harness.prices.streamed = 1_000_000
+    async with httpx.AsyncClient() as client:
+        async with client.stream("GET", f"{front.plain}/api/prices/BTC-USD/stream") as answer:
+            lines = answer.aiter_lines()
+            first = [await anext(lines) for _ in range(3)]
+        async with asyncio.timeout(5):
+            await front.harness.prices.stream_ended.wait()
+    assert first[0] == "retry: 2000"
+    assert first[2].startswith('data: {"symbol":"BTC-USD"')
+
+
+async def test_resetting_an_http2_stream_ends_the_call(front: Running) -> None:
+    front.harness.prices.streamed = 1_000_000
+    client = await RawH2.connect(front.port)
+    client.request(1, "GET", "/api/prices/BTC-USD/stream", end=True)
+    while 1 not in client.status:
+        await client.read()
+    client.connection.reset_stream(1)
+    client.flush()
+    async with asyncio.timeout(5):
+        await front.harness.prices.stream_ended.wait()
+    client.request(3, "GET", "/ping", end=True)
+    await client.until_ended(3)
+    assert client.status == {1: "200", 3: "200"}
+
+
+async def test_replicas_share_a_limit_through_redis(valkey_url: str) -> None:
+    async with Store.open(valkey_url) as first_store, Store.open(valkey_url) as second_store:
+        replicas = [
+            RateLimiter(store.script(GCRA_LUA), LocalLimiter(FakeClock()), Breaker("redis"))
+            for store in (first_store, second_store)
+        ]
+        limit = Limit(10, 3600)
+        decisions = [await replicas[turn % 2].check("shared", limit, strict=False) for turn in range(12)]
+    assert [decision.allowed for decision in decisions] == [True] * 10 + [False] * 2
+    assert [decision.remaining for decision in decisions[:10]] == list(range(9, -1, -1))
+    assert 0 < decisions[-1].retry_after <= 360
+
+
+@asynccontextmanager
+async def socketio_server() -> AsyncIterator[str]:
+    """A real Socket.IO server that says back what it hears and who it thinks the client is."""
+    sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
+    seen: dict[str, str] = {}
+
+    @sio.event
+    async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
+        seen[sid] = environ["HTTP_X_FORWARDED_FOR"]
+
+    @sio.event
+    async def echo(sid: str, data: Any) -> Any:
+        return {"data": data, "client": seen[sid]}
+
+    app = web.Application()
+    sio.attach(app)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
+async def test_a_stock_socketio_client_talks_through_the_gateway(tls_folder: Path, transports: list[str]) -> None:
+    async with socketio_server() as realtime, running(tls_folder, realtime) as front:
+        client = socketio.AsyncClient(reconnection=False)
+        await client.connect(front.plain, transports=transports)
+        answer = await client.call("echo", "x" * 50_000, timeout=5)
+        await client.disconnect()
+    assert (len(answer["data"]), answer["client"]) == (50_000, "127.0.0.1")
+
+
+@asynccontextmanager
+async def plain_websocket_server() -> AsyncIterator[str]:
+    """Says back each frame; closes with 4001 when told."""
+
+    async def handle(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        async for message in socket:
+            if message.data == "close":
+                await socket.close(code=4001)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                await socket.send_str(message.data)
+            else:
+                await socket.send_bytes(message.data)
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/socket.io/", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("deflate", [0, 15])
+async def test_frames_of_every_kind_and_close_codes_pass_whether_or_not_the_client_deflates(
+    tls_folder: Path, deflate: int
+) -> None:
+    async with plain_websocket_server() as realtime, running(tls_folder, realtime) as front:
+        session = aiohttp.ClientSession()
+        async with session:
+            socket = await session.ws_connect(f"{front.plain}/socket.io/?EIO=4", compress=deflate)
+            for frame in ("ä" * 20_000, "{}", ""):
+                await socket.send_str(frame)
+                assert (await socket.receive(timeout=5)).data == frame
+            await socket.send_bytes(bytes(range(256)) * 100)
+            assert (await socket.receive(timeout=5)).data == bytes(range(256)) * 100
+            await socket.send_str("close")
+            assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+    assert socket.close_code == 4001
+
+
+async def test_a_handshake_is_refused_while_realtime_is_away(tls_folder: Path) -> None:
+    async with running(tls_folder) as front, aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(f"{front.plain}/socket.io/?EIO=4&transport=websocket")
+        polling = await session.get(f"{front.plain}/socket.io/?EIO=4&transport=polling")
+    assert (refused.value.status, polling.status, polling.headers["retry-after"]) == (503, 503, "1")
+
+
+async def test_sigterm_answers_what_is_in_flight_and_ends_in_spite_of_idle_connections(
+    tls_folder: Path, valkey_url: str, nats_url: str
+) -> None:
+    async with gateway() as upstream:
+        upstream.prices.delay = 1.0
+        port = free_port()
+        process = await start_process(port, tls_folder, valkey_url, nats_url, upstream.addresses)
+        idle = await asyncio.open_connection("127.0.0.1", port)
+        async with httpx.AsyncClient(http1=False, http2=True, timeout=10) as client:
+            asked = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/api/prices"))
+            await asyncio.sleep(0.4)
+            process.send_signal(signal.SIGTERM)
+            answer = await asked
+        code = await asyncio.wait_for(process.wait(), 15)
+        idle[1].close()
+    assert (answer.status_code, code) == (200, 0)
+
+
+async def start_process(
+    port: int, tls_folder: Path, valkey_url: str, nats_url: str, addresses: dict[str, str]
+) -> asyncio.subprocess.Process:
+    environ = {
+        "CV_GATEWAY_HOST": "127.0.0.1",
+        "CV_GATEWAY_PORT": str(port),
+        "CV_GATEWAY_TLS_PORT": str(free_port()),
+        "CV_GATEWAY_TLS_DIR": str(tls_folder),
+        "CV_REDIS_URL": valkey_url,
+        "CV_NATS_URL": nats_url,
+        "CV_DRAIN_SECONDS": "5",
+        **{f"CV_{area.upper()}_ADDRESS": address for area, address in addresses.items()},
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.gateway", env=environ)
+    async with asyncio.timeout(20), httpx.AsyncClient() as client:
+        while True:
+            try:
+                await client.get(f"http://127.0.0.1:{port}/ready")
+                return process
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+
+
+async def test_wrong_settings_are_all_told_and_exit_with_2() -> None:
+    environ = {"CV_GATEWAY_PORT": "http", "CV_GATEWAY_RATE_LIMIT_FACTOR": "-1", "CV_GATEWAY_TLS_PROT": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.gateway", env=environ, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    assert process.returncode == 2
+    assert all(name.encode() in told for name in environ)
+    assert b"did you mean CV_GATEWAY_TLS_PORT?" in told
