@@ -221,7 +221,8 @@ class Bus:
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await self.client.flush(timeout=1)
         if self._established:
-            await self.client.close()
+            with suppress(OSError):  # NATS may go at the same moment
+                await self.client.close()
 
 
 def _encode(payload: Message | bytes) -> bytes:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 Probe = Callable[[], Awaitable[object]]
 
 PROBE_INTERVAL = 1.0  # seconds
-PROBE_TIMEOUT = 1.0  # seconds
+PROBE_TIMEOUT = 1.5  # seconds; more than the drivers' own, whose errors say more than a cancellation
 
 
 class Status(Enum):
