@@ -22,7 +22,7 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
     tls_dir: str = setting(
         "CV_GATEWAY_TLS_DIR",
         "Folder for the certificate that the gateway makes for development when it is given none",
-        default="var/tls",
+        default=".run/tls",
     )
     realtime_url: str = setting(
         "CV_REALTIME_URL", "Where /socket.io/ is forwarded to", default="http://127.0.0.1:8002", url=True

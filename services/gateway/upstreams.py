@@ -16,7 +16,7 @@ from services.gateway.transcoding.catalog import Operation
 from services.kit.breaker import Breaker
 from services.kit.caller import Caller
 from services.kit.clock import Clock
-from services.kit.errors import CryptoVaultError, DeadlineExceeded, NotFound, Unavailable, from_grpc
+from services.kit.errors import DETAILS_KEY, CryptoVaultError, DeadlineExceeded, NotFound, Unavailable, from_grpc
 from services.kit.rpc import channel
 
 RETRY_PAUSE = 0.05  # seconds
@@ -57,8 +57,11 @@ class Upstream:
     breaker: Breaker
 
     async def call(self, operation: Operation, request: bytes, caller: Caller) -> bytes:
-        """One unary call, within the operation's time limit. Raises CryptoVaultError."""
+        """One unary call, within the operation's time limit; a read is tried once more. Raises CryptoVaultError."""
         outcome = await self._guarded(operation, request, caller)
+        if isinstance(outcome, Unavailable) and operation.verb == "GET" and self.breaker.allows():
+            await asyncio.sleep(RETRY_PAUSE)
+            outcome = await self._guarded(operation, request, caller)
         if isinstance(outcome, CryptoVaultError):
             raise outcome
         return outcome
@@ -81,25 +84,22 @@ class Upstream:
         return answer.status == health_pb2.HealthCheckResponse.SERVING
 
     async def _guarded(self, operation: Operation, request: bytes, caller: Caller) -> bytes | CryptoVaultError:
-        """The answer, or the error that a healthy upstream gave. Raises what speaks against the upstream."""
+        """The answer or the error, as the breaker lets it happen."""
         try:
             with self.breaker.guard(AWAY):
                 return await self._attempt(operation, request, caller)
-        except Unavailable:
-            if operation.verb != "GET" or not self.breaker.allows():
-                raise
-        await asyncio.sleep(RETRY_PAUSE)
-        with self.breaker.guard(AWAY):
-            return await self._attempt(operation, request, caller)
+        except AWAY as error:
+            return error
 
     async def _attempt(self, operation: Operation, request: bytes, caller: Caller) -> bytes | CryptoVaultError:
+        """The answer, or the error that the service itself gave. Raises what speaks against the service."""
         call: StartCall = self.channel.unary_unary(operation.rpc_path)
         try:
             answer: bytes = await call(request, timeout=operation.policy.timeout, metadata=caller.to_metadata())
             return answer
         except grpc.aio.AioRpcError as error:
             failure = self._named(from_grpc(error))
-            if isinstance(failure, AWAY):
+            if isinstance(failure, AWAY) and not _spoke(error):
                 raise failure from error
             return failure
 
@@ -110,6 +110,11 @@ class Upstream:
         if isinstance(error, DeadlineExceeded):
             return DeadlineExceeded(f"{self.name} did not answer in time")
         return error
+
+
+def _spoke(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the service itself gave the error: then it is alive, though a part that it needs may not be."""
+    return any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
 
 
 class Upstreams:

@@ -11,6 +11,8 @@ import aiohttp
 import httpx
 from cryptovault.auth.v1 import auth_service_pb2 as auth_pb
 from cryptovault.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from cryptovault.cache.v1 import cache_service_pb2 as cache_pb
+from cryptovault.cache.v1 import cache_service_pb2_grpc as cache_grpc
 from cryptovault.prices.v1 import prices_service_pb2 as prices_pb
 from cryptovault.prices.v1 import prices_service_pb2_grpc as prices_grpc
 from starlette.types import ASGIApp
@@ -160,14 +162,22 @@ class Harness:
     clock: FakeClock
     cache: Cache[Stored]
     stopping: asyncio.Event
+    upstreams: Upstreams
     addresses: dict[str, str]
 
 
-async def start_upstream(stack: AsyncExitStack, register: Any) -> str:
+class FakeCache(cache_grpc.CacheServiceServicer):
+    """Has nothing to tell."""
+
+    async def GetStats(self, request: Any, context: Any) -> Any:
+        return cache_pb.GetStatsResponse()
+
+
+async def start_upstream(stack: AsyncExitStack, register: Any, port: int = 0) -> str:
     """A gRPC server for one servicer; its address."""
     health = Health()
     health.mark_started()
-    server = RpcServer(free_port(), register=[register], service_names=[], health=health, host="127.0.0.1")
+    server = RpcServer(port or free_port(), register=[register], service_names=[], health=health, host="127.0.0.1")
     await server.start()
     stack.push_async_callback(server.drain, 0)
     return f"127.0.0.1:{server.port}"
@@ -208,4 +218,4 @@ async def gateway(
         app = application(pipeline(routes, parts), WebSocketForwarder(session, target, 0, stopping))
         transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
-        yield Harness(app, client, prices, clock, cache, stopping, addresses)
+        yield Harness(app, client, prices, clock, cache, stopping, upstreams, addresses)

@@ -1,11 +1,14 @@
 """Requests through the whole pipeline, with real gRPC upstreams behind it."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
+from cryptovault.cache.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
 
-from services.kit.errors import DeadlineExceeded, Unavailable
-from tests.unit.gateway.harness import ADMIN, USER, Harness, gateway
+from services.kit.breaker import State
+from services.kit.errors import Unavailable
+from tests.unit.gateway.harness import ADMIN, USER, FakeCache, Harness, gateway, start_upstream
 
 
 async def test_a_read_reaches_its_upstream_and_comes_back_as_json(harness: Harness) -> None:
@@ -99,16 +102,26 @@ async def test_a_read_is_tried_once_more_when_the_upstream_was_away_and_a_write_
     assert (away.status_code, away.headers["retry-after"]) == (503, "1")
 
 
-async def test_an_upstream_that_keeps_failing_is_not_asked_for_a_while(harness: Harness) -> None:
-    harness.prices.failures = [DeadlineExceeded() for _ in range(5)]
-    slow = [await harness.client.get(f"/api/prices/{number}") for number in range(5)]
-    refused = await harness.client.get("/api/prices")
-    calls = harness.prices.calls
-    harness.clock.advance(1.0)
-    recovered = await harness.client.get("/api/prices")
-    assert [answer.status_code for answer in slow] == [504] * 5
-    assert (refused.status_code, refused.headers["retry-after"], calls) == (503, "1", 5)
-    assert recovered.status_code == 200
+async def test_an_upstream_that_is_away_is_not_asked_for_a_while_and_then_again(harness: Harness) -> None:
+    away = [await harness.client.get("/api/cache/stats") for _ in range(3)]
+    breaker = harness.upstreams["cache"].breaker
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in away] == [(503, "1")] * 3
+    assert breaker.state is State.OPEN
+    async with AsyncExitStack() as stack:
+        port = int(harness.addresses["cache"].rpartition(":")[2])
+        await start_upstream(stack, (add_CacheServiceServicer_to_server, FakeCache()), port)
+        async with asyncio.timeout(10):
+            while (await harness.client.get("/api/cache/stats")).status_code != 200:
+                harness.clock.advance(1.0)
+                await asyncio.sleep(0.05)
+    assert breaker.state is State.CLOSED
+
+
+async def test_a_service_that_says_itself_that_it_cannot_does_not_open_the_breaker(harness: Harness) -> None:
+    harness.prices.failures = [Unavailable("PostgreSQL is away") for _ in range(20)]
+    answers = [await harness.client.get(f"/api/prices/{number}") for number in range(10)]
+    assert {(answer.status_code, answer.json()["detail"]) for answer in answers} == {(503, "PostgreSQL is away")}
+    assert (harness.prices.calls, harness.upstreams["prices"].breaker.state) == (20, State.CLOSED)
 
 
 async def test_the_rate_limit_factor_scales_every_limit() -> None:
