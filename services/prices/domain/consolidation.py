@@ -97,15 +97,15 @@ def consolidate(votes: Sequence[Vote]) -> Consolidated | None:
 
 def _agree(used: list[Vote], rejected: tuple[Rejected, ...]) -> Consolidated:
     weights = _weights(used)
-    digits = max(max(vote.digits, places(vote.price)) for vote in used)
-    price = weighted_median([vote.price for vote in used], weights)
-    bid, ask = _top(used, weights)
+    digits = max(_digits(vote) for vote in used)
+    price = weighted_median([vote.price for vote in used], weights, digits)
+    bid, ask = _top(used, weights, digits)
     return Consolidated(
         price=price,
         bid=bid,
         ask=ask,
         confidence=_confidence(used, price, digits),
-        change_24h=_change(used, weights, price),
+        change_24h=_change(used, weights, price, digits),
         volume_24h=_volume(used),
         quality=_quality(used, rejected, price),
         used=tuple(used),
@@ -116,10 +116,16 @@ def _agree(used: list[Vote], rejected: tuple[Rejected, ...]) -> Consolidated:
     )
 
 
-def weighted_median(values: Sequence[Decimal], weights: Sequence[Decimal]) -> Decimal:
+def _digits(vote: Vote) -> int:
+    """The grid that all of a venue's prices are on. One grid for all keeps the order of price, bid and ask."""
+    known = (price for price in (vote.price, vote.bid, vote.ask) if price is not None)
+    return max(vote.digits, *(places(price) for price in known))
+
+
+def weighted_median(values: Sequence[Decimal], weights: Sequence[Decimal], digits: int) -> Decimal:
     """The smallest value whose cumulative weight passes half; the middle of two when it is exactly half.
 
-    Weights are positive. The middle has no more digits than the finer of the two values.
+    Weights are positive. The middle is rounded to `digits` after the point.
     """
     ranked = sorted(zip(values, weights, strict=True))
     half = sum(weights, Decimal(0)) / 2
@@ -127,8 +133,7 @@ def weighted_median(values: Sequence[Decimal], weights: Sequence[Decimal]) -> De
     for position, (value, weight) in enumerate(ranked):
         total += weight
         if total == half:
-            following = ranked[position + 1][0]
-            return midpoint(value, following, max(places(value), places(following)))
+            return midpoint(value, ranked[position + 1][0], digits)
         if total > half:
             return value
     raise ValueError("the median of nothing")
@@ -166,7 +171,7 @@ def _plain_median(values: list[Decimal]) -> Decimal:
     return ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2
 
 
-def _top(used: Sequence[Vote], weights: Sequence[Decimal]) -> tuple[Decimal | None, Decimal | None]:
+def _top(used: Sequence[Vote], weights: Sequence[Decimal], digits: int) -> tuple[Decimal | None, Decimal | None]:
     """The bid and the ask that the venues agree on: their medians, which never cross and always hold the price.
 
     (The best of all bids and asks would cross whenever two venues are further apart than their spreads.)
@@ -176,7 +181,7 @@ def _top(used: Sequence[Vote], weights: Sequence[Decimal]) -> tuple[Decimal | No
         return None, None
     bids = [vote.price if vote.bid is None else vote.bid for vote in used]
     asks = [vote.price if vote.ask is None else vote.ask for vote in used]
-    return weighted_median(bids, weights), weighted_median(asks, weights)
+    return weighted_median(bids, weights, digits), weighted_median(asks, weights, digits)
 
 
 def _confidence(used: Sequence[Vote], price: Decimal, digits: int) -> Decimal:
@@ -189,11 +194,11 @@ def _uncertainty(vote: Vote) -> Decimal:
     return spread + BRIDGE_UNCERTAINTY * vote.price if vote.bridged else spread
 
 
-def _change(used: Sequence[Vote], weights: Sequence[Decimal], price: Decimal) -> Decimal | None:
+def _change(used: Sequence[Vote], weights: Sequence[Decimal], price: Decimal, digits: int) -> Decimal | None:
     opens = [(vote.open_24h, weight) for vote, weight in zip(used, weights, strict=True) if vote.open_24h]
     if not opens:
         return None
-    begun = weighted_median([value for value, _ in opens], [weight for _, weight in opens])
+    begun = weighted_median([value for value, _ in opens], [weight for _, weight in opens], digits)
     return ((price / begun - 1) * 100).quantize(Decimal("0.01"))
 
 

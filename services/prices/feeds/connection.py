@@ -9,6 +9,7 @@ import aiohttp
 
 from services.kit.clock import Clock
 from services.kit.retry import Backoff
+from services.prices.cancellation import pass_on_cancellation
 from services.prices.domain.events import Accepted, DayStats, Event, Heartbeat, Ignored, Quote, Refused, Trade
 from services.prices.domain.instruments import Instrument
 from services.prices.feeds.base import Feed, FeedError, Session
@@ -102,13 +103,12 @@ class VenueFeed:
                 await connection.run(self._http)
             except FAILURES as error:
                 self._failed(number, error)
-            except ExceptionGroup as group:
-                self._failed(number, _first_failure(group))
             if connection.spoke:
                 pauses = self._backoff.pauses()
             await self._clock.sleep(next(pauses))
 
     def _failed(self, number: int, error: BaseException) -> None:
+        pass_on_cancellation(error)
         was_connected = self._monitor.connected
         self._monitor.failed(number, _in_words(error))
         if was_connected:
@@ -132,19 +132,23 @@ class Connection:
         self._heard_at = clock.monotonic()
 
     async def run(self, http: aiohttp.ClientSession) -> None:
-        """Hold the socket until it fails; what failed is raised, alone or in an ExceptionGroup."""
+        """Hold the socket until it fails; raises what failed: one of FAILURES."""
         async with asyncio.timeout(CONNECT_TIMEOUT):
             socket = await http.ws_connect(
                 self._session.url, heartbeat=PING_EVERY, max_msg_size=LARGEST_FRAME, decode_text=False
             )
         self._monitor.opened()
         self._heard_at = self._clock.monotonic()
+        works = (self._subscribe(socket), self._watch(), self._read(socket))
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._subscribe(socket))
-                group.create_task(self._watch())
-                group.create_task(self._read(socket))
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await socket.close()
 
     async def _subscribe(self, socket: "aiohttp.ClientWebSocketResponse[bool]") -> None:
@@ -197,15 +201,6 @@ class Connection:
         if self._monitor.connected and not was_connected:
             logger.info("%s speaks", self._venue)
             self._listener.came(self._venue)
-
-
-def _first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    if isinstance(first, BaseExceptionGroup):
-        return _first_failure(first)
-    if not isinstance(first, FAILURES):
-        raise first
-    return first
 
 
 def _in_words(error: BaseException) -> str:
