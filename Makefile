@@ -5,6 +5,7 @@
 .PHONY: help setup up down status test test-unit check format proto profile bench config-doc lock doctor clean
 
 PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 DURATION ?= 10
 
 help: ## Show this help

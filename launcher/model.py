@@ -13,12 +13,16 @@ Prepare = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Port:
-    """A port a process listens on. `variable` is the setting it is told by; public ones are promised to clients."""
+    """A port a process listens on. `variable` is the setting it is told by; public ones are promised to clients.
+
+    One that `may_be_off` can be set to 0: then the process does not listen there.
+    """
 
     name: str
     default: int
     variable: str = ""
     public: bool = False
+    may_be_off: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ def choose_ports(
         try:
             chosen[port.name] = _choose(port, asked, set(chosen.values()), is_free, keep_default)
         except _Taken as taken:
-            problems.append(_sentence(port, taken.number, owner_of(taken.number)))
+            owner = "another part of this stack" if taken.twice else owner_of(taken.number)
+            problems.append(_sentence(port, taken.number, owner))
         except ValueError:
             problems.append(f"{port.variable} must be a port from 1 to 65535, not {asked!r}.")
     if problems:
@@ -42,17 +43,20 @@ def choose_ports(
 
 
 class _Taken(Exception):
-    def __init__(self, number: int) -> None:
+    """The number cannot be had: used by this stack already, or by someone else."""
+
+    def __init__(self, number: int, *, twice: bool) -> None:
         self.number = number
+        self.twice = twice
 
 
 def _choose(port: Port, asked: str | None, used: set[int], is_free: Callable[[int], bool], keep_default: bool) -> int:
     if asked or port.public:
         number = int(asked) if asked else port.default
-        if not 1 <= number <= 65535:
+        if not (1 <= number <= 65535 or (number == 0 and port.may_be_off)):
             raise ValueError(number)
-        if number in used or not is_free(number):
-            raise _Taken(number)
+        if number and (number in used or not is_free(number)):
+            raise _Taken(number, twice=number in used)
         return number
     if keep_default and port.default not in used and is_free(port.default):
         return port.default

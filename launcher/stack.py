@@ -119,7 +119,7 @@ GATEWAY = Process(
     command=(PYTHON, "-m", "services.gateway"),
     ports=(
         Port("gateway_port", 8001, "CV_GATEWAY_PORT", public=True),
-        Port("gateway_tls_port", 8443, "CV_GATEWAY_TLS_PORT", public=True),
+        Port("gateway_tls_port", 8443, "CV_GATEWAY_TLS_PORT", public=True, may_be_off=True),
     ),
     env={
         "CV_GATEWAY_STATIC_DIR": "{root}/frontend/dist",

@@ -107,10 +107,11 @@ class Stack:
 def urls(ports: Mapping[str, int]) -> dict[str, str]:
     """Where people find what."""
     plain = f"http://localhost:{ports['gateway_port']}"
+    tls = ports["gateway_tls_port"]
     return {
         "Dashboard": f"{plain}/",
         "REST (HTTP/1.1 and h2c)": f"{plain}/api/prices",
-        "REST (TLS, HTTP/2)": f"https://localhost:{ports['gateway_tls_port']}/api/prices",
+        **({"REST (TLS, HTTP/2)": f"https://localhost:{tls}/api/prices"} if tls else {}),
         "Socket.IO": f"http://localhost:{ports['realtime_port']}/socket.io/",
         "API documentation": f"{plain}/docs",
     }

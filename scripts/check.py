@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTHON = sys.executable
+LIMIT = 300.0  # seconds one check may take
 AT_ONCE = max(2, (os.cpu_count() or 2) // 2)
 
 
@@ -58,8 +59,10 @@ def run(check: Check) -> bool:
 def outcome(check: Check) -> tuple[str, bool]:
     """What a check's command printed, and whether it passed."""
     try:
-        result = subprocess.run(check.command, cwd=ROOT / check.folder, capture_output=True, text=True, check=False)
-    except OSError as error:
+        result = subprocess.run(
+            check.command, cwd=ROOT / check.folder, capture_output=True, text=True, check=False, timeout=LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
         return str(error), False
     return (result.stdout + result.stderr).strip(), result.returncode == 0
 

@@ -4,8 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from services.kit.settings import markdown
+from simulator.settings import Settings
+
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("services.gateway", "services.auth", "services.prices", "services.realtime", "services.cache", "simulator")
+SERVICES = ("gateway", "auth", "prices", "realtime", "cache")
+LIMIT = 30.0  # seconds one service may take to say its settings
 TARGET = ROOT / "docs" / "configuration.md"
 PREFACE = """# Configuration
 
@@ -18,13 +22,14 @@ and `OTEL_…` variable of its environment on. Check a service's settings withou
 
 def page() -> str:
     """The whole page. Raises CalledProcessError when a service cannot say its settings."""
-    return "\n".join([PREFACE, *(declared_by(module).strip() + "\n" for module in MODULES)])
+    tables = [*(declared_by(service) for service in SERVICES), markdown("simulator", Settings)]
+    return "\n".join([PREFACE, *(table.strip() + "\n" for table in tables)])
 
 
-def declared_by(module: str) -> str:
+def declared_by(service: str) -> str:
     """One service's table."""
-    command = [sys.executable, "-m", module, "--config-doc"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-m", f"services.{service}", "--config-doc"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=LIMIT).stdout
 
 
 def main() -> int:
