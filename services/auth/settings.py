@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass
 
-from services.auth.adapters.keys import encryption_key
 from services.auth.domain import email, password_policy
+from services.auth.domain.keys import encryption_key
 from services.kit.settings import CommonSettings, DatabaseSettings, SettingsError, setting
 from services.kit.tokens import TokenSettings
 

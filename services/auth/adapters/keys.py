@@ -4,8 +4,6 @@ With CV_AUTH_KEY_ENCRYPTION_KEY they are stored encrypted (AES-256-GCM, bound to
 database's own protection is all there is.
 """
 
-import base64
-import binascii
 import logging
 import secrets
 from dataclasses import dataclass
@@ -15,25 +13,13 @@ from asyncpg import Record
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.auth.domain.keys import LEAD, KeyRing, SigningKey
+from services.auth.domain.keys import LEAD, SECRET_BYTES, KeyRing, SigningKey
 from services.kit.clock import Clock
 from services.kit.db import Connection, Database
 
 logger = logging.getLogger(__name__)
 
-SECRET_BYTES = 32  # an Ed25519 seed, an HMAC-SHA-256 key, an AES-256 key
 NONCE_BYTES = 12
-
-
-def encryption_key(text: str) -> bytes:
-    """32 bytes from base64. Raises ValueError for anything else."""
-    try:
-        key = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError("must be 32 bytes in base64") from error
-    if len(key) != SECRET_BYTES:
-        raise ValueError(f"must be {SECRET_BYTES} bytes in base64, not {len(key)}")
-    return key
 
 
 class KeysUnreadable(Exception):

@@ -4,12 +4,15 @@ A key is published before it signs, so that verifiers know it in time, and stays
 signed has expired. Everything follows from the moment each key becomes active.
 """
 
+import base64
+import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from services.kit.errors import Unavailable
 
+SECRET_BYTES = 32  # an Ed25519 seed, an HMAC-SHA-256 key, an AES-256 key
 LEAD = 600.0  # seconds a key is published before it signs: ten times as long as the gateway caches the key set
 MARGIN = 60.0  # seconds that clocks may differ
 
@@ -46,3 +49,14 @@ class KeyRing:
     def needs_next(self, now: float, period: float) -> bool:
         """Whether it is time to make another key: the newest one has been, or will be, in use for `period`."""
         return not self._keys or self._keys[-1].active_from + period <= now + LEAD
+
+
+def encryption_key(text: str) -> bytes:
+    """32 bytes from base64. Raises ValueError for anything else."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("must be 32 bytes in base64") from error
+    if len(key) != SECRET_BYTES:
+        raise ValueError(f"must be {SECRET_BYTES} bytes in base64, not {len(key)}")
+    return key

@@ -7,7 +7,14 @@ from uuid import uuid4
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from services.auth.adapters.sessions import RedisSessions, SessionRules
 from services.auth.domain.model import Account, Ending
@@ -61,7 +68,7 @@ class RefreshMachine(RuleBasedStateMachine):
         self.model = Model()
         self.runner.run(self.sessions.open(self.account, self.session_id, Caller()))
 
-    @rule(back=st.integers(-2, 6))
+    @rule(back=st.integers(-1, 3))
     def refresh(self, back: int) -> None:
         presented = max(0, self.model.counter - back)
         expected = self.model.refresh(presented)
@@ -72,6 +79,7 @@ class RefreshMachine(RuleBasedStateMachine):
         self.model.now += seconds
         self.runner.run(self.age(seconds))
 
+    @precondition(lambda self: self.model.counter > 3)
     @rule()
     def end(self) -> None:
         ending = self.runner.run(self.sessions.end(self.account.user_id, self.session_id, "logout"))
@@ -109,7 +117,7 @@ class RefreshMachine(RuleBasedStateMachine):
 def test_the_scripts_follow_the_model(valkey_url):
     RefreshMachine.url = valkey_url
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    rules = settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=checks)
+    rules = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=checks)
 
     run_state_machine_as_test(RefreshMachine, settings=rules)
 

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from services.auth.adapters.keys import KeysUnreadable, Vault, encryption_key
-from services.auth.domain.keys import LEAD, MARGIN, KeyRing, SigningKey
+from services.auth.adapters.keys import KeysUnreadable, Vault
+from services.auth.domain.keys import LEAD, MARGIN, KeyRing, SigningKey, encryption_key
 from services.kit.errors import Unavailable
 
 LIFE, WEEK = 600.0, 7 * 24 * 3600.0
