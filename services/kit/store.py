@@ -53,14 +53,15 @@ class Store:
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator["Store"]:
         """A store whose answers are bytes; closed at the end."""
-        client = redis.asyncio.Redis.from_url(
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
             url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=COMMAND_TIMEOUT,  # to wait for a free connection
             socket_connect_timeout=CONNECT_TIMEOUT,
             socket_timeout=COMMAND_TIMEOUT,
-            max_connections=MAX_CONNECTIONS,
-            health_check_interval=0,
             retry=Retry(NoBackoff(), 1),  # one more try, for a connection that died while it lay idle
         )
+        client = redis.asyncio.Redis.from_pool(pool)
         try:
             yield cls(client)
         finally:

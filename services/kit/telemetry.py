@@ -102,7 +102,13 @@ def _setup_logs(resource: "Resource") -> Callable[[], object]:
 
 
 def _setup_sentry(service: str, replica: str, dsn: str, traces_sample_rate: float) -> Callable[[], object]:
-    sentry_sdk.init(dsn=dsn, server_name=replica, traces_sample_rate=traces_sample_rate, send_default_pii=False)
+    sentry_sdk.init(
+        dsn=dsn,
+        server_name=replica,
+        traces_sample_rate=traces_sample_rate,
+        send_default_pii=False,
+        include_local_variables=False,  # they may hold passwords and tokens
+    )
     sentry_sdk.set_tag("service", service)
     return sentry_sdk.flush
 

@@ -58,6 +58,12 @@ async def test_a_script_runs_by_hash_and_pubsub_delivers(valkey_url):
         listener.cancel()
 
 
+async def test_more_callers_than_connections_wait_their_turn(valkey_url):
+    async with Store.open(valkey_url) as store:
+        await asyncio.gather(*(store.client.incr("kit:many") for _ in range(500)))
+        assert await store.client.get("kit:many") == b"500"
+
+
 async def test_a_store_opens_without_redis_and_says_so():
     async with Store.open(f"redis://127.0.0.1:{free_port()}") as store:
         with pytest.raises(Unavailable):
