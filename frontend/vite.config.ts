@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { precompress } from './precompress';
 
 /** Where the gateway listens during development. */
 const GATEWAY = process.env['GATEWAY_URL'] ?? 'http://localhost:8001';
@@ -8,7 +9,7 @@ const GATEWAY = process.env['GATEWAY_URL'] ?? 'http://localhost:8001';
 const packages = (...names: string[]): RegExp => new RegExp(`[\\\\/]node_modules[\\\\/](?:${names.join('|')})[\\\\/]`);
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), precompress()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: {
     proxy: {

@@ -51,8 +51,21 @@ function useAuthentication(service: SocketService): void {
     else if (accessToken !== null) void service.authenticate(userId, accessToken);
   }, [service, userId, accessToken]);
   useEffect(() => {
-    if (refused) void session.refresh();
+    if (refused) renewToken();
   }, [refused]);
+  useEffect(() => {
+    service.on('token_expiring', renewToken);
+    service.on('session_ended', renewToken);
+    return () => {
+      service.off('token_expiring', renewToken);
+      service.off('session_ended', renewToken);
+    };
+  }, [service]);
+}
+
+/** A new token is authenticated as soon as it comes; when the session is over, the page learns it here. */
+function renewToken(): void {
+  void session.refresh();
 }
 
 export function useConnectionState(): ConnectionState {

@@ -23,6 +23,10 @@ export interface ServerEvents {
   price_update: PriceUpdate;
   candle_update: CandleUpdate;
   notification: Notification;
+  /** The token of the connection is about to expire. */
+  token_expiring: Json;
+  /** The connection belongs to nobody any more: the session was ended elsewhere, or its token expired. */
+  session_ended: Json;
 }
 
 export type EventName = keyof ServerEvents;

@@ -35,6 +35,8 @@ export class SocketService {
     price_update: new Topic(decodePriceUpdate),
     candle_update: new Topic(decodeCandleUpdate),
     notification: new Topic(decodeNotification),
+    token_expiring: new Topic(record),
+    session_ended: new Topic(record),
   };
   /** How many parts of the page want each channel. */
   readonly #channels = new Map<string, number>();

@@ -21,9 +21,10 @@ export function FeedNotices(): ReactNode {
   }
   if (newest === null || now - newest <= DELAYED_AFTER_MS) return null;
   return (
-    <Notice tone="bad" urgent>
+    <Notice tone="bad">
       <span>
-        <strong>Prices are delayed.</strong> The newest is from {formatAge(now - newest)}.
+        {/* Announced once; the age goes on without being read out every second. */}
+        <strong role="alert">Prices are delayed.</strong> The newest is from {formatAge(now - newest)}.
       </span>
     </Notice>
   );

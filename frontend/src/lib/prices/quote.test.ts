@@ -14,6 +14,13 @@ describe('decoding', () => {
     expect(publishedAt).toBe(1001.5);
   });
 
+  test('a price whose venue did not say when it happened is as old as its publication', () => {
+    const update = decodePriceUpdate({ prices: { A: { price: '1', ts: 0 } }, published_at: 5000 });
+
+    expect(update.prices['A']?.at).toBe(5000);
+    expect(decodePrice({ published_at: '1970-01-01T00:00:07Z' }).at).toBe(7000);
+  });
+
   test.each([
     ['QUALITY_GOOD', 'GOOD'],
     ['SINGLE_SOURCE', 'SINGLE_SOURCE'],

@@ -1,4 +1,4 @@
-import { flag, instant, isRecord, list, number, record, text } from '@/lib/decode';
+import { flag, instant, isRecord, list, number, record, text, type Json } from '@/lib/decode';
 
 export type Quality = 'GOOD' | 'DEGRADED' | 'STALE' | 'SINGLE_SOURCE' | 'UNKNOWN';
 
@@ -64,12 +64,13 @@ export function decodePriceUpdate(value: unknown): PriceUpdate {
   const prices: Record<string, Tick> = {};
   for (const [symbol, tick] of Object.entries(record(message['prices']))) {
     // A broadcast may carry bare numbers instead of ticks; without a time they say nothing about their age.
-    if (isRecord(tick)) prices[symbol] = decodeTick(symbol, tick, tick['ts']);
+    if (isRecord(tick)) prices[symbol] = decodeTick(symbol, tick, [tick['ts'], message['published_at']]);
   }
   return { prices, publishedAt: instant(message['published_at']), sentAt: instant(message['sent_at']) };
 }
 
-function decodeTick(symbol: string, fields: Readonly<Record<string, unknown>>, at: unknown): Tick {
+/** `times` are in the order they are believed: some venues do not say when their events happened. */
+function decodeTick(symbol: string, fields: Json, times: readonly unknown[]): Tick {
   return {
     symbol,
     price: text(fields['price']),
@@ -78,14 +79,14 @@ function decodeTick(symbol: string, fields: Readonly<Record<string, unknown>>, a
     change24h: text(fields['change_24h']),
     quality: decodeQuality(fields['quality']),
     seq: number(fields['seq']),
-    at: instant(at) ?? 0,
+    at: times.map(instant).find((time) => time !== null && time > 0) ?? 0,
   };
 }
 
 export function decodePrice(value: unknown): Price {
   const fields = record(value);
   return {
-    ...decodeTick(text(fields['symbol']), fields, fields['event_time'] ?? fields['published_at']),
+    ...decodeTick(text(fields['symbol']), fields, [fields['event_time'], fields['published_at']]),
     volume24h: text(fields['volume_24h']),
     simulated: flag(fields['simulated']),
     confidence: text(fields['confidence']),

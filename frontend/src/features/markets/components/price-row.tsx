@@ -37,7 +37,7 @@ export const PriceRow = memo(function PriceRow({ symbol }: { readonly symbol: st
       <td data-wide>
         <PriceTrail symbol={symbol} />
       </td>
-      <td data-wide>
+      <td className={styles['quality']} data-wide>
         <QualityBadge quality={quote.quality} />
       </td>
       <td className={styles['age']} data-testid="age" data-align="end">
