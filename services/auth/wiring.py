@@ -17,9 +17,8 @@ from services.auth.adapters.audit import PostgresAudit
 from services.auth.adapters.hasher import Argon2Hasher, HashRules
 from services.auth.adapters.keys import KeyTable, Vault
 from services.auth.adapters.revocations import RedisRevocations
-from services.auth.adapters.schema import NOT_THERE_YET, RETRY_INTERVAL
 from services.auth.adapters.sessions import RedisSessions, SessionRules
-from services.auth.adapters.tokens import TokenMint, TokenRules
+from services.auth.adapters.tokens import RETRY_INTERVAL, TokenMint, TokenRules
 from services.auth.domain.operator import Operator
 from services.auth.domain.sessions import SessionDesk
 from services.auth.domain.sign_in import SignIn
@@ -29,7 +28,7 @@ from services.kit.boot import Command, Runtime, Service
 from services.kit.bus import Bus
 from services.kit.clock import Clock, SystemClock
 from services.kit.db import Database
-from services.kit.errors import CryptoVaultError
+from services.kit.errors import CryptoVaultError, Unavailable
 from services.kit.rpc import RpcServer
 from services.kit.store import Store
 
@@ -139,7 +138,7 @@ async def _ensure_admin(operator: Operator, email: str, password: str, clock: Cl
     while True:
         try:
             return await operator.ensure_admin(email, password)
-        except NOT_THERE_YET:
+        except Unavailable:
             await clock.sleep(RETRY_INTERVAL)
 
 

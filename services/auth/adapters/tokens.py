@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptovault.auth.v1.auth_service_pb2 import Jwk
 
 from services.auth.adapters.keys import Keys, KeysUnreadable, KeyTable
-from services.auth.adapters.schema import NOT_THERE_YET, RETRY_INTERVAL
 from services.auth.domain.model import Grant
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
@@ -21,6 +20,7 @@ from services.kit.tokens import ALGORITHM, TOKEN_TYPE
 
 logger = logging.getLogger(__name__)
 
+RETRY_INTERVAL = 0.5  # seconds, while PostgreSQL or our tables are not there yet
 RELOAD_INTERVAL = 30.0  # seconds
 JITTER = 0.05  # share of a token's life: tokens issued together do not expire together
 
@@ -49,7 +49,7 @@ class TokenMint:
         while True:
             try:
                 self._keys = await self._table.load(self._rules.key_period)
-            except NOT_THERE_YET as error:
+            except Unavailable as error:
                 logger.debug("the keys cannot be loaded yet: %s", type(error).__name__)
             except KeysUnreadable as error:
                 logger.error("%s", error)
