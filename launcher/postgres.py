@@ -14,7 +14,7 @@ from launcher.processes import exists, works_in
 
 UNPRIVILEGED = "nobody"
 LEFTOVER_EXIT = 5.0  # seconds a leftover server gets to shut down
-CAP_DAC_OVERRIDE = 1 << 1
+RIGHTS_NEEDED = 1 << 1 | 1 << 8  # CAP_DAC_OVERRIDE, to be passed on, and CAP_SETPCAP, to do so
 
 
 def prepare(data: Path) -> None:
@@ -40,14 +40,15 @@ def as_unprivileged(command: tuple[str, ...]) -> tuple[str, ...]:
         raise FileNotFoundError("setpriv (util-linux) is needed to run PostgreSQL when you are root")
     user = pwd.getpwnam(UNPRIVILEGED)
     step_down = (setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig=INT")
-    rights = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override") if _may_override() else ()
-    return (*step_down, *rights, "--", *command)
+    # Without no_setuid_fixup access(2) would forget the right, and initdb asks it whether its programs can be run.
+    rights = ("--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    return (*step_down, *(rights if _has_rights() else ()), "--", *command)
 
 
-def _may_override() -> bool:
+def _has_rights() -> bool:
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
-    return bool(int(line.split()[1], 16) & CAP_DAC_OVERRIDE)
+    return int(line.split()[1], 16) & RIGHTS_NEEDED == RIGHTS_NEEDED
 
 
 def _give_to_unprivileged(data: Path) -> None:
