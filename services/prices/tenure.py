@@ -55,7 +55,7 @@ class Tenure:
         self.publisher = publisher
         self.candles = CandleBook()
         self.monitors: list[Monitor] = []
-        self.feeds: list[Runnable] = []
+        self.works: list[Runnable] = []
         self._neighbours = neighbours
         self._clock = clock
         self._venue_shown: dict[str, tuple[object, ...]] = {}
@@ -63,7 +63,7 @@ class Tenure:
 
     def add(self, feed: Runnable, monitor: Monitor) -> None:
         """Run one more feed."""
-        self.feeds.append(feed)
+        self.works.append(feed)
         self.monitors.append(monitor)
 
     def listed(self, venue: str, instruments: Sequence[Instrument]) -> None:
@@ -95,7 +95,7 @@ class Tenure:
         """Ingest until cancelled."""
         await self._take_over()
         async with asyncio.TaskGroup() as group:
-            for runnable in (*self.feeds, self.publisher, self._neighbours.latest):
+            for runnable in (*self.works, self.publisher, self._neighbours.latest):
                 group.create_task(runnable.run())
             group.create_task(self.publisher.sweep())
             group.create_task(self._repeat(CANDLES_EVERY, self._tell_candles))

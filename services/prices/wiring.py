@@ -17,6 +17,7 @@ from services.prices.adapters.candle_store import CandleStore
 from services.prices.adapters.instrument_store import InstrumentStore
 from services.prices.adapters.latest import LatestReader, LatestWriter
 from services.prices.adapters.lease import Lease
+from services.prices.backfill import Backfill
 from services.prices.board import Board
 from services.prices.catalogue import Catalogue
 from services.prices.domain.instruments import Instrument, bridge_usdt, select
@@ -80,7 +81,9 @@ def _build_tenure(
         clock=runtime.clock,
     )
     tenure = Tenure(publisher, market, neighbours, runtime.clock)
-    for feed in _feeds(settings):
+    feeds = _feeds(settings)
+    tenure.works.append(Backfill(feeds, http, market, neighbours.history, runtime.clock))
+    for feed in feeds:
         monitor = Monitor(feed.name, simulated=settings.simulated, clock=runtime.clock)
         choose = partial(_choose, settings)
         tenure.add(VenueFeed(feed, http, tenure, monitor, choose=choose, clock=runtime.clock), monitor)

@@ -111,3 +111,17 @@ async def test_a_page_of_a_long_history_is_read_quickly(database, store):
         await asyncio.sleep(0)
     assert len(found) == 100
     assert sorted(took)[10] < 0.05
+
+
+async def test_a_venues_own_history_fills_holes_and_improves_what_was_heard_in_part(store):
+    await written(store, candle(0, trades=5, complete=False), candle(1, trades=5))
+    told = [candle(minute, trades=9, price="2") for minute in range(3)]
+    await store.backfill("BTC-USD", told, "binance")
+    found = await store.read("BTC-USD", None, LATER, 10)
+    assert [(item.trades, item.close) for item in found] == [(9, 2), (5, Decimal("61837.63")), (9, 2)]
+
+
+async def test_heard_trades_replace_a_venues_own_candle_when_they_are_as_many(store):
+    await store.backfill("BTC-USD", [candle(0, trades=9, price="2")], "binance")
+    [found] = await written(store, candle(0, trades=9, price="3"))
+    assert found.close == 3

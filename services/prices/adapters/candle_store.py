@@ -40,11 +40,26 @@ FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::num
 ON CONFLICT (symbol, interval, open_time) DO UPDATE SET
   open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
   volume = excluded.volume, trades = excluded.trades,
-  closed = stored.closed OR excluded.closed,
+  closed = stored.closed OR excluded.closed, origin = 'trades',
   revision = greatest(stored.revision, excluded.revision),
   complete = excluded.complete OR (stored.complete AND stored.trades = excluded.trades),
   updated_at = now()
 WHERE excluded.trades >= stored.trades
+"""
+
+# What a venue tells of its past fills what is missing, and what was heard only in part.
+BACKFILL = """
+INSERT INTO prices.candles AS stored
+  (symbol, interval, open_time, open, high, low, close, volume, trades, closed, revision, complete, origin)
+SELECT symbol, '1m', open_time, open, high, low, close, volume, trades, closed, revision, complete, $12
+FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[],
+            $8::bigint[], $9::boolean[], $10::integer[], $11::boolean[])
+  AS new (symbol, open_time, open, high, low, close, volume, trades, closed, revision, complete)
+ON CONFLICT (symbol, interval, open_time) DO UPDATE SET
+  open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+  volume = excluded.volume, trades = excluded.trades, closed = true, complete = excluded.complete,
+  origin = excluded.origin, updated_at = now()
+WHERE NOT stored.complete AND excluded.trades > stored.trades
 """
 
 COLUMNS = "open_time, open, high, low, close, volume, trades, closed, revision, complete"
@@ -123,6 +138,13 @@ class CandleStore:
         for key, candle in batch:
             if self._pending.get(key) is candle:  # not changed while it was written
                 del self._pending[key]
+
+    async def backfill(self, symbol: str, candles: Sequence[Candle], venue: str) -> None:
+        """Add a venue's own candles where there are none, or none as full. Raises Unavailable."""
+        if candles:
+            columns = _columns([((symbol, candle.open_time), candle) for candle in candles])
+            with statement():
+                await self._database.execute(BACKFILL, *columns, venue)
 
     async def running(self) -> list[tuple[str, Candle]]:
         """Candles of the last two minutes that are still open: a new ingester goes on with them."""

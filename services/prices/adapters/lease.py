@@ -17,8 +17,8 @@ from services.kit.store import Store
 logger = logging.getLogger(__name__)
 
 LEASE_KEY = "cv:{prices}:lease"
-LIFETIME = 3.5  # seconds
-RENEW_EVERY = 1.0  # seconds: another replica takes over at most LIFETIME + RENEW_EVERY after the holder's death
+LIFETIME = 3.0  # seconds
+RENEW_EVERY = 0.75  # seconds: another replica takes over at most LIFETIME + RENEW_EVERY after the holder's death
 
 RENEW = """
 local holder = redis.call('GET', KEYS[1])

@@ -39,9 +39,10 @@ class Market:
         """Every symbol."""
         return list(self._by_symbol)
 
-    def venues_of(self, symbol: str) -> frozenset[str]:
-        """The venues that list a symbol."""
-        return frozenset(source.instrument.venue for source in self._by_symbol.get(symbol, ()))
+    @property
+    def venues(self) -> frozenset[str]:
+        """The venues whose instruments are known."""
+        return frozenset(self._by_venue)
 
     def digits_of(self, symbol: str) -> int:
         """Digits after the point of the symbol's prices, at the venue that prints most."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import aiohttp
 
+from services.prices.domain.candles import Candle
 from services.prices.domain.events import Event, Heartbeat, Ignored, Quote
 from services.prices.domain.instruments import Instrument
 
@@ -45,9 +46,20 @@ class Feed(Protocol):
         """What the venue lists for trading now. Raises aiohttp.ClientError, TimeoutError or FeedError."""
         ...
 
+    async def candles(self, http: aiohttp.ClientSession, instrument: Instrument) -> list[Candle]:
+        """The venue's own one-minute candles of the last hours. Raises as `instruments` does."""
+        ...
+
     def sessions(self, instruments: Sequence[Instrument]) -> list[Session]:
         """The sockets needed for some instruments, within the venue's limits."""
         ...
+
+
+def candle(
+    open_time: int, open_: Decimal, high: Decimal, low: Decimal, close: Decimal, volume: Decimal, trades: int = 0
+) -> Candle:
+    """A finished minute as a venue tells it."""
+    return Candle(open_time, open_, high, low, close, volume, trades, first_at=0, last_at=0, closed=True)
 
 
 class FeedError(Exception):

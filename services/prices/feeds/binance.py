@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import aiohttp
 import msgspec
 
+from services.prices.domain.candles import Candle
 from services.prices.domain.events import Accepted, DayStats, Event, Refused, Side, Trade
 from services.prices.domain.instruments import Instrument
 from services.prices.domain.numbers import places
@@ -22,6 +23,7 @@ from services.prices.feeds.base import (
     Decode,
     FeedError,
     Session,
+    candle,
     get,
     in_batches,
     price_or_none,
@@ -107,6 +109,10 @@ class Listed(msgspec.Struct):
     filters: list[Filter] = []
 
 
+# open time (ms), open, high, low, close, volume, close time, quote volume, trades, and three more
+Kline = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal, int, str, int, str, str, str]
+
+
 class ExchangeInfo(msgspec.Struct):
     """The answer of /api/v3/exchangeInfo."""
 
@@ -118,6 +124,7 @@ _trade = msgspec.json.Decoder(Combined[TradeFrame]).decode
 _aggregate = msgspec.json.Decoder(Combined[AggregateTrade]).decode
 _ticker = msgspec.json.Decoder(Combined[Ticker]).decode
 _answer = msgspec.json.Decoder(Answer).decode
+_klines = msgspec.json.Decoder(list[Kline]).decode
 _exchange_info = msgspec.json.Decoder(ExchangeInfo).decode
 
 
@@ -143,6 +150,15 @@ class Binance:
         except msgspec.DecodeError as error:
             raise FeedError(f"exchangeInfo cannot be read: {error}") from error
         return [_instrument(item) for item in info.symbols if item.status == "TRADING"]
+
+    async def candles(self, http: aiohttp.ClientSession, instrument: Instrument) -> list[Candle]:
+        """The last 300 minutes."""
+        url = f"{self._rest_url}/api/v3/klines?symbol={instrument.native}&interval=1m&limit=300"
+        try:
+            rows = _klines(await get(http, url))
+        except msgspec.DecodeError as error:
+            raise FeedError(f"klines cannot be read: {error}") from error
+        return [candle(row[0] // 1000, *row[1:6], trades=row[8]) for row in rows]
 
     def sessions(self, instruments: Sequence[Instrument]) -> list[Session]:
         """One socket for each 250 pairs: the first streams in the address, the others by requests."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 import aiohttp
 import msgspec
 
+from services.prices.domain.candles import Candle
 from services.prices.domain.events import Accepted, DayStats, Event, Refused, Side, Trade
 from services.prices.domain.instruments import Instrument
 from services.prices.domain.numbers import places
@@ -23,6 +24,7 @@ from services.prices.feeds.base import (
     Decode,
     FeedError,
     Session,
+    candle,
     get,
     in_batches,
     nanoseconds,
@@ -73,6 +75,9 @@ class Kind(msgspec.Struct, gc=False):
     type: str
 
 
+Row = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]  # time (s), low, high, open, close, volume
+
+
 class Product(msgspec.Struct):
     """A pair in /products."""
 
@@ -88,6 +93,7 @@ _ticker = msgspec.json.Decoder(Ticker).decode
 _match = msgspec.json.Decoder(Match).decode
 _failure = msgspec.json.Decoder(Failure).decode
 _kind = msgspec.json.Decoder(Kind).decode
+_candles = msgspec.json.Decoder(list[Row]).decode
 _products = msgspec.json.Decoder(list[Product]).decode
 
 
@@ -107,6 +113,15 @@ class Coinbase:
         except msgspec.DecodeError as error:
             raise FeedError(f"products cannot be read: {error}") from error
         return [_instrument(item) for item in products if item.status == "online" and not item.trading_disabled]
+
+    async def candles(self, http: aiohttp.ClientSession, instrument: Instrument) -> list[Candle]:
+        """The last 300 minutes; Coinbase does not tell the number of trades."""
+        url = f"{self._rest_url}/products/{instrument.native}/candles?granularity=60"
+        try:
+            rows = _candles(await get(http, url))
+        except msgspec.DecodeError as error:
+            raise FeedError(f"candles cannot be read: {error}") from error
+        return [candle(at, begin, high, low, end, volume) for at, low, high, begin, end, volume in reversed(rows)]
 
     def sessions(self, instruments: Sequence[Instrument]) -> list[Session]:
         """One socket for all products; the heartbeat of one product is enough to know that it lives."""

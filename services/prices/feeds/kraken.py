@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from services.prices.domain.candles import Candle
 from services.prices.domain.events import Accepted, DayStats, Event, Ignored, Refused, Side, Trade
 from services.prices.domain.instruments import Instrument, common_name
 from services.prices.feeds.base import (
@@ -23,6 +24,7 @@ from services.prices.feeds.base import (
     Decode,
     FeedError,
     Session,
+    candle,
     get,
     in_batches,
     nanoseconds,
@@ -88,6 +90,17 @@ class Pair(msgspec.Struct):
     status: str = "online"
 
 
+# time (s), open, high, low, close, volume-weighted average, volume, trades
+Row = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal, Decimal, int]
+
+
+class Ohlc(msgspec.Struct):
+    """The answer of /0/public/OHLC: rows under the pair's name, and when the last finished candle began."""
+
+    error: list[str] = []
+    result: dict[str, msgspec.Raw] = {}
+
+
 class AssetPairs(msgspec.Struct):
     """The answer of /0/public/AssetPairs; `error` holds texts when it failed."""
 
@@ -98,6 +111,8 @@ class AssetPairs(msgspec.Struct):
 _tickers = msgspec.json.Decoder(Tickers).decode
 _trades = msgspec.json.Decoder(Trades).decode
 _answer = msgspec.json.Decoder(Answer).decode
+_ohlc = msgspec.json.Decoder(Ohlc).decode
+_rows = msgspec.json.Decoder(list[Row]).decode
 _asset_pairs = msgspec.json.Decoder(AssetPairs).decode
 
 
@@ -119,6 +134,18 @@ class Kraken:
         if answer.error:
             raise FeedError(f"AssetPairs answered {', '.join(answer.error)}")
         return [_instrument(pair) for pair in answer.result.values() if "/" in pair.wsname and pair.status == "online"]
+
+    async def candles(self, http: aiohttp.ClientSession, instrument: Instrument) -> list[Candle]:
+        """The last 720 minutes."""
+        url = f"{self._rest_url}/0/public/OHLC?pair={instrument.native}&interval=1"
+        try:
+            answer = _ohlc(await get(http, url))
+            rows = [row for name, part in answer.result.items() if name != "last" for row in _rows(part)]
+        except msgspec.DecodeError as error:
+            raise FeedError(f"OHLC cannot be read: {error}") from error
+        if answer.error:
+            raise FeedError(f"OHLC answered {', '.join(answer.error)}")
+        return [candle(*row[:5], volume=row[6], trades=row[7]) for row in rows]
 
     def sessions(self, instruments: Sequence[Instrument]) -> list[Session]:
         """One socket for all pairs."""

@@ -30,7 +30,7 @@ class Venue:
         self.connections = 0
         self.greeting = [TICKER]
         self.hang_up = False
-        self.failures_before_listing = 0
+        self.failing = False
 
     def application(self):
         app = web.Application()
@@ -38,8 +38,7 @@ class Venue:
         return app
 
     async def products(self, request):
-        if self.failures_before_listing:
-            self.failures_before_listing -= 1
+        if self.failing:
             return web.Response(status=503)
         products = [{"id": "BTC-USD", "base_currency": "BTC", "quote_currency": "USD", "quote_increment": "0.01"}]
         return web.json_response(products)
@@ -135,9 +134,10 @@ async def test_a_silent_socket_is_given_up():
 
 async def test_a_refused_list_of_instruments_is_asked_for_again():
     venue = Venue()
-    venue.failures_before_listing = 3
+    venue.failing = True
     async with running(venue) as (listener, monitor):
         await until(lambda: monitor.circuit is Circuit.OPEN)
+        venue.failing = False
         await until(lambda: listener.events)
         assert monitor.circuit is Circuit.CLOSED
     assert "503" in monitor.last_error
