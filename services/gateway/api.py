@@ -23,6 +23,7 @@ def api_routes(operations: Iterable[Operation], upstreams: Upstreams, stopping: 
             _handler(operation, Transcoder(operation, encoders), upstreams[operation.area], stopping),
             operation.policy,
             operation.name,
+            operation.area,
         )
         for operation in operations
     ]

@@ -1,5 +1,6 @@
 """How the gateway is put together: the only module that names concrete adapters."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -21,12 +22,13 @@ from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
 from services.gateway.sockets.target import Target
 from services.gateway.sockets.websocket import WebSocketForwarder
-from services.gateway.transcoding.catalog import default_descriptors, load, read_descriptors
+from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
 from services.kit.boot import Runtime, Service
 from services.kit.breaker import Breaker
 from services.kit.bus import Bus
 from services.kit.cache import Cache, CacheOptions
+from services.kit.settings import SettingsError
 from services.kit.store import Store
 from services.kit.token_updates import follow, jwks_of
 from services.kit.tokens import TokenVerifier
@@ -36,6 +38,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     """Put the gateway together."""
     descriptors = read_descriptors(Path(settings.descriptors) if settings.descriptors else default_descriptors())
     operations = load(descriptors)
+    _require_addresses(operations, settings)
     store = await runtime.enter(Store.open(settings.redis_url))
     bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
     upstreams = await runtime.enter(Upstreams.open(settings.addresses, runtime.clock))
@@ -62,6 +65,14 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     config = hypercorn_config(settings.host, settings.port, settings.tls_port, _certificate(settings))
     runtime.serve(HttpServer(app, config))
     runtime.background("stats", lambda: runtime.stats.run(bus))
+
+
+def _require_addresses(operations: Sequence[Operation], settings: Settings) -> None:
+    missing = sorted({operation.area for operation in operations} - settings.addresses.keys())
+    if missing:
+        raise SettingsError(
+            [f"CV_GATEWAY_UPSTREAMS gives no address for {area}: add {area}=host:port" for area in missing]
+        )
 
 
 def _verifier(settings: Settings, runtime: Runtime, bus: Bus, upstreams: Upstreams) -> TokenVerifier:

@@ -121,3 +121,4 @@ class Route:
     handler: Callable[[Exchange], Awaitable[Answer]]
     policy: Policy | None = None
     name: str = ""
+    area: str = ""

@@ -64,10 +64,9 @@ class ResponseCache:
             answer = await self._next(exchange)
             exchange.answer_headers.append(REVALIDATE if _public_read(route) else NO_STORE)
             return answer
-        return await self._from_cache(exchange, route.policy.cache_ttl)
+        return await self._from_cache(exchange, cache_key(route, exchange), route.policy.cache_ttl)
 
-    async def _from_cache(self, exchange: Exchange, ttl: float) -> Answer:
-        key = f"{exchange.path}?{exchange.query.decode('latin-1')}"
+    async def _from_cache(self, exchange: Exchange, key: str, ttl: float) -> Answer:
         stored = await self._cache.get(key, lambda: self._load(exchange, ttl), ttl=ttl)
         if stored is None:  # `_load` never says so, but a cache may hold the knowledge that there is nothing
             return await self._next(exchange)
@@ -82,6 +81,11 @@ class ResponseCache:
         headers = [*answer.headers, (b"cache-control", control.encode()), (b"etag", etag(answer.body))]
         kept = Answer(answer.status, headers, answer.body, compressible=answer.compressible)
         return Stored(kept, self._clock.time())
+
+
+def cache_key(route: Route, exchange: Exchange) -> str:
+    """responses:<area>:<path>?<query>, so that `responses:*` and `responses:prices:*` name what to forget."""
+    return f"responses:{route.area}:{exchange.path}?{exchange.query.decode('latin-1')}"
 
 
 def _public_read(route: Route) -> bool:

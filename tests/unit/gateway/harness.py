@@ -1,7 +1,7 @@
 """The gateway's pipeline over real gRPC upstreams on loopback, with faked time, limits and tokens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
 from services.gateway.sockets.target import Target
 from services.gateway.sockets.websocket import WebSocketForwarder
-from services.gateway.transcoding.catalog import default_descriptors, load, read_descriptors
+from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
 from services.kit.breaker import Breaker
 from services.kit.cache import Cache, CacheOptions
@@ -185,7 +185,11 @@ async def start_upstream(stack: AsyncExitStack, register: Any, port: int = 0) ->
 
 @asynccontextmanager
 async def gateway(
-    static: Path = Path("/nonexistent"), realtime: str = "http://127.0.0.1:1", **options: Any
+    static: Path = Path("/nonexistent"),
+    realtime: str = "http://127.0.0.1:1",
+    further: Mapping[str, str] | None = None,
+    operations: Sequence[Operation] = OPERATIONS,
+    **options: Any,
 ) -> AsyncIterator[Harness]:
     """A gateway in this process; requests reach it through `client`."""
     async with AsyncExitStack() as stack:
@@ -195,6 +199,7 @@ async def gateway(
             "auth": await start_upstream(stack, (auth_grpc.add_AuthServiceServicer_to_server, FakeAuth())),
             "realtime": f"127.0.0.1:{free_port()}",
             "cache": f"127.0.0.1:{free_port()}",
+            **(further or {}),
         }
         upstreams = await stack.enter_async_context(Upstreams.open(addresses, clock))
         cache: Cache[Stored] = Cache("responses", options=CacheOptions(jitter=0.0), codec=StoredCodec(), clock=clock)
@@ -214,7 +219,7 @@ async def gateway(
             await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False)),
             Target(realtime),
         )
-        routes = [*api_routes(OPERATIONS, upstreams, stopping), *own, *Polling(session, target).routes()]
+        routes = [*api_routes(operations, upstreams, stopping), *own, *Polling(session, target).routes()]
         app = application(pipeline(routes, parts), WebSocketForwarder(session, target, 0, stopping))
         transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))

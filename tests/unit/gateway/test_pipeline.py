@@ -30,6 +30,16 @@ async def test_a_cached_answer_asks_the_upstream_once_and_says_its_age(harness: 
     assert second.headers["cache-control"] == "public, max-age=0, must-revalidate"
 
 
+async def test_kept_answers_are_forgotten_by_area(harness: Harness) -> None:
+    await harness.client.get("/api/prices/BTC-USD")
+    await harness.cache.invalidate_pattern("responses:auth:*")
+    await harness.client.get("/api/prices/BTC-USD")
+    assert harness.prices.calls == 1
+    await harness.cache.invalidate_pattern("responses:prices:*")
+    await harness.client.get("/api/prices/BTC-USD")
+    assert harness.prices.calls == 2
+
+
 async def test_many_who_miss_at_once_cause_one_call(harness: Harness) -> None:
     harness.prices.delay = 0.05
     answers = await asyncio.gather(*(harness.client.get("/api/prices") for _ in range(20)))

@@ -1,0 +1,84 @@
+"""A service that the gateway has never heard of needs a proto with options and an address: no code."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from cryptovault.gateway.v1 import policy_pb2
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pb2, duration_pb2
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+
+from services.gateway.openapi.document import openapi_document
+from services.gateway.transcoding.catalog import CatalogError, load
+from services.kit.testing import free_port
+from tests.unit.gateway.harness import DESCRIPTORS, gateway
+
+PUBLIC = policy_pb2.Policy.PUBLIC
+
+
+def with_orders(**policy: Any) -> descriptor_pb2.FileDescriptorSet:
+    """The suite's protos and one more: PATCH /api/orders/{order_id}, its amount in the body."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="cryptovault/orders/v1/orders.proto", package="cryptovault.orders.v1", syntax="proto3"
+    )
+    file.dependency.extend(["google/api/annotations.proto", "cryptovault/gateway/v1/policy.proto"])
+    order = file.message_type.add(name="Order")
+    for number, name in enumerate(("order_id", "amount"), 1):
+        order.field.add(name=name, number=number, type=Field.TYPE_STRING, label=Field.LABEL_OPTIONAL)
+    method = file.service.add(name="OrdersService").method.add(name="UpdateOrder")
+    method.input_type = method.output_type = ".cryptovault.orders.v1.Order"
+    http = method.options.Extensions[annotations_pb2.http]
+    http.patch, http.body = "/api/orders/{order_id}", "*"
+    method.options.Extensions[policy_pb2.policy].CopyFrom(policy_pb2.Policy(**policy))
+    both = descriptor_pb2.FileDescriptorSet()
+    both.CopyFrom(DESCRIPTORS)
+    both.file.append(file)
+    return both
+
+
+@pytest.fixture
+async def orders_address() -> AsyncIterator[str]:
+    async def echo(request: bytes, context: Any) -> bytes:
+        return request
+
+    handlers = {"UpdateOrder": grpc.unary_unary_rpc_method_handler(echo)}
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("cryptovault.orders.v1.OrdersService", handlers)]
+    )
+    port = server.add_insecure_port(f"127.0.0.1:{free_port()}")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(0)
+
+
+async def test_a_new_proto_and_an_address_are_served(orders_address: str) -> None:
+    operations = load(with_orders(access=PUBLIC, rate="5/second"))
+    async with gateway(operations=operations, further={"orders": orders_address}) as harness:
+        answer = await harness.client.patch("/api/orders/o-1", json={"amount": "0.5"})
+        wrong = await harness.client.patch("/api/orders/o-1", json={"amount": 0.5})
+        health = (await harness.client.get("/health")).json()
+    assert answer.json() == {"order_id": "o-1", "amount": "0.5"}
+    assert answer.headers["ratelimit-policy"] == '"ip";q=5;w=1'
+    assert wrong.json()["errors"] == [{"field": "amount", "message": "must be a string"}]
+    assert "orders" in health["components"]
+
+
+def test_it_is_described_as_well() -> None:
+    descriptors = with_orders(access=PUBLIC)
+    assert b'"/api/orders/{order_id}":{"patch"' in openapi_document(load(descriptors), descriptors)
+
+
+@pytest.mark.parametrize("policy", [{}, {"access": PUBLIC, "rate": "often"}])
+def test_a_policy_that_says_too_little_or_nonsense_is_refused_with_the_rpc_named(policy: dict[str, Any]) -> None:
+    with pytest.raises(CatalogError, match=r"cryptovault\.orders\.v1\.OrdersService\.UpdateOrder"):
+        load(with_orders(**policy))
+
+
+def test_the_policy_is_read_with_its_units() -> None:
+    ttl, timeout = duration_pb2.Duration(nanos=250_000_000), duration_pb2.Duration(seconds=9)
+    declared = {"access": PUBLIC, "cache_ttl": ttl, "timeout": timeout, "max_body_bytes": 10}
+    policy = load(with_orders(**declared))[-1].policy
+    assert (policy.cache_ttl, policy.timeout, policy.max_body) == (0.25, 9.0, 10)
