@@ -95,7 +95,7 @@ def install_packages(python: Path) -> None:
         run([*pip, "install", "--require-hashes", "-r", str(ROOT / "scripts" / "uv.txt")])
         uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(python)]
         env = {**os.environ, **uv_settings(python)}
-        run([*uv, *lock], env)
+        run([*uv, "--compile-bytecode", *lock], env)
         run([*uv, *project], env)
     except SetupFailed:
         run([*pip, "install", *lock])
