@@ -80,6 +80,13 @@ class Publisher:
         self.prices = {price.symbol: price for price in prices}
         self._shown.clear()
 
+    def forget_all_but(self, listed: Iterable[str]) -> list[str]:
+        """Drop the prices that a former ingester left of symbols that nobody lists now; returns which."""
+        unlisted = sorted(self.prices.keys() - frozenset(listed))
+        for symbol in unlisted:
+            del self.prices[symbol]
+        return unlisted
+
     def touch(self, symbol: str) -> None:
         """A venue said something about the symbol."""
         if symbol in self._waiting:

@@ -14,6 +14,7 @@ class Slot:
     def __init__(self) -> None:
         self._price: Price | None = None
         self._wake = asyncio.Event()
+        self._closed = False
 
     def put(self, price: Price) -> None:
         """Offer a price; one that was not taken gives way to a newer one."""
@@ -21,9 +22,14 @@ class Slot:
             self._price = price
             self._wake.set()
 
+    def close(self) -> None:
+        """Let the reader end."""
+        self._closed = True
+        self._wake.set()
+
     async def prices(self) -> AsyncIterator[Price]:
-        """Each newest price, as soon as there is one; never ends by itself."""
-        while True:
+        """Each newest price, as soon as there is one, until the slot is closed."""
+        while not self._closed:
             await self._wake.wait()
             self._wake.clear()
             price, self._price = self._price, None
@@ -41,6 +47,13 @@ class Streams:
         """Offer a new price to everybody who reads its symbol."""
         for slot in self._slots.get(price.symbol, ()):
             slot.put(price)
+
+    async def close_when(self, stopping: asyncio.Event) -> None:
+        """Let all readers end when the service stops; they would hold up its end otherwise."""
+        await stopping.wait()
+        for slots in self._slots.values():
+            for slot in slots:
+                slot.close()
 
     @contextmanager
     def open(self, symbol: str) -> Iterator[Slot]:

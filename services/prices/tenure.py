@@ -73,6 +73,9 @@ class Tenure:
             self.candles.expect(instrument.symbol, venue)
         self.candles.venue_left(venue)
         self._unsaved.append(instruments)
+        if len(self.market.venues) == len(self.monitors):
+            for symbol in self.publisher.forget_all_but(self.market.names):
+                self._neighbours.latest.remove(symbol)
 
     def heard(self, venue: str, event: Quote | Trade | DayStats, received: float) -> None:
         """A venue said something. The hot path: every event of every venue comes through here."""

@@ -63,6 +63,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     await _follow(bus, role, streams)
     runtime.background("lease", partial(lease.while_held, role.serve))
     runtime.background("candles", neighbours.history.run)
+    runtime.background("streams", partial(streams.close_when, runtime.stopping))
     runtime.background("stats", partial(runtime.stats.run, bus))
     runtime.serve(_server(settings, runtime, await _handlers(runtime, store, bus, role, neighbours, streams)))
 

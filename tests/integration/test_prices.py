@@ -153,6 +153,44 @@ async def test_a_stream_begins_with_the_latest_price_and_goes_on(stub):
     assert seen == sorted(set(seen))
 
 
+async def test_a_stopping_service_ends_its_streams_and_is_gone_within_seconds(stub, settings):
+    other = settings | {"CV_PRICES_PORT": str(free_port()), "CV_DRAIN_SECONDS": "30"}
+    with process("services.prices", other) as running:
+        async with client(int(other["CV_PRICES_PORT"])) as second:
+            call = second.StreamPrices(rpc.StreamPricesRequest(symbol="BTC-USD"), wait_for_ready=True)
+            first = await asyncio.wait_for(call.read(), 20)
+            began = time.monotonic()
+            running.terminate()
+            while await asyncio.wait_for(call.read(), 10) is not grpc.aio.EOF:
+                pass
+            assert await call.code() is grpc.StatusCode.OK
+            await eventually(lambda: ended(running))
+    assert first.price.symbol == "BTC-USD"
+    assert time.monotonic() - began < 5
+
+
+async def ended(running: Any) -> bool:
+    return running.poll() is not None
+
+
+async def test_prices_left_by_others_of_symbols_that_nobody_lists_are_dropped(settings, valkey_url):
+    url = valkey_url.replace("/0", "/3")
+    other = settings | {"CV_PRICES_PORT": str(free_port()), "CV_REDIS_URL": url}
+    store = redis.asyncio.from_url(url)
+    await store.hset("cv:{prices}:latest", "LUNA-USD", Price(symbol="LUNA-USD", price="80").SerializeToString())
+    with process("services.prices", other):
+        async with client(int(other["CV_PRICES_PORT"])) as second:
+            await eventually(lambda: good_price(second))
+            prices = (await second.ListPrices(rpc.ListPricesRequest())).prices
+            await eventually(lambda: gone(store, "LUNA-USD"))
+    await store.aclose()
+    assert "LUNA-USD" not in [price.symbol for price in prices]
+
+
+async def gone(store: "redis.asyncio.Redis", symbol: str) -> bool:
+    return not await store.hexists("cv:{prices}:latest", symbol)
+
+
 async def test_ticks_and_candles_are_published_on_the_bus(stub, nats_url):
     connection = await nats.connect(nats_url)
     ticks, candles = await connection.subscribe("cv.tick.BTC-USD"), await connection.subscribe("cv.candle.BTC-USD.1m")

@@ -30,6 +30,7 @@ end
 redis.call('HSET', KEYS[2], unpack(ARGV, 2))
 return 1
 """
+REMOVE = WRITE.replace("HSET", "HDEL")
 LARGEST_BATCH = 1000  # fields: Lua's unpack takes about 8,000 values
 
 
@@ -38,14 +39,21 @@ class LatestWriter:
 
     def __init__(self, store: Store, lease: Lease, clock: Clock) -> None:
         self._write = store.script(WRITE)
+        self._remove = store.script(REMOVE)
         self._lease = lease
         self._clock = clock
         self._pending: dict[tuple[str, str], bytes] = {}
+        self._unlisted: set[str] = set()
         self._wake = asyncio.Event()
 
     def price(self, symbol: str, data: bytes) -> None:
         """Store a price soon."""
         self._pending[PRICES_KEY, symbol] = data
+        self._wake.set()
+
+    def remove(self, symbol: str) -> None:
+        """Forget the price of a symbol that nobody lists any more."""
+        self._unlisted.add(symbol)
         self._wake.set()
 
     def venue(self, venue: str, data: bytes) -> None:
@@ -75,6 +83,9 @@ class LatestWriter:
                 await self._clock.sleep(PAUSE_WHEN_AWAY)
 
     async def _flush(self, taken: dict[tuple[str, str], bytes]) -> None:
+        if unlisted := list(self._unlisted)[:LARGEST_BATCH]:
+            await self._remove(keys=[LEASE_KEY, PRICES_KEY], args=[self._lease.token, *unlisted])
+            self._unlisted.difference_update(unlisted)
         for key in (PRICES_KEY, VENUES_KEY):
             fields = [(field, data) for (owner, field), data in taken.items() if owner == key]
             for begin in range(0, len(fields), LARGEST_BATCH):

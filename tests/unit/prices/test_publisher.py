@@ -130,6 +130,20 @@ async def test_prices_that_no_venue_confirms_after_a_takeover_become_stale(world
     assert world.latest.beats > 0
 
 
+async def test_what_a_former_ingester_left_of_unlisted_symbols_is_dropped(world):
+    world.publisher.take_over([Price(symbol="BTC-USD", seq=41), Price(symbol="LUNA-USD", seq=7)])
+    assert world.publisher.forget_all_but(["BTC-USD"]) == ["LUNA-USD"]
+    assert list(world.publisher.prices) == ["BTC-USD"]
+
+
+async def test_readers_end_when_the_service_stops():
+    streams, stopping = Streams(), asyncio.Event()
+    with streams.open("BTC-USD") as slot:
+        stopping.set()
+        await streams.close_when(stopping)
+        assert [price async for price in slot.prices()] == []
+
+
 async def test_a_slow_reader_gets_the_newest_price_only(world):
     with world.streams.open("BTC-USD") as slot:
         for last in ("100", "101", "102"):
