@@ -11,7 +11,8 @@ FRONTEND_SOURCES = ROOT / "frontend" / "src"
 FUNCTION_LIMIT = 60  # lines
 FILE_LIMIT = 400  # lines
 ENTRY_LIMIT = 10  # lines
-ASSERTING_CALLS = ("raises", "warns", "expect", "fail")
+# `until` and `eventually` fail when what they wait for does not come.
+ASSERTING_CALLS = ("raises", "warns", "expect", "fail", "until", "eventually", "run_state_machine_as_test")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

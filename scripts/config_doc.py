@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from services.kit.settings import markdown
@@ -22,7 +23,8 @@ and `OTEL_…` variable of its environment on. Check a service's settings withou
 
 def page() -> str:
     """The whole page. Raises CalledProcessError when a service cannot say its settings."""
-    tables = [*(declared_by(service) for service in SERVICES), markdown("simulator", Settings)]
+    with ThreadPoolExecutor() as pool:
+        tables = [*pool.map(declared_by, SERVICES), markdown("simulator", Settings)]
     return "\n".join([PREFACE, *(table.strip() + "\n" for table in tables)])
 
 

@@ -5,12 +5,11 @@ Run by `make proto`; the result is committed, and CI fails when it differs from 
 """
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-import grpc_tools
 from google.api import annotations_pb2
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "proto"
@@ -18,7 +17,6 @@ GENERATED = PROTOS / "gen"
 INCLUDES = (
     PROTOS,
     Path(annotations_pb2.__file__).parent.parent.parent,  # google/api, of the googleapis-common-protos wheel
-    Path(grpc_tools.__file__).parent / "_proto",  # google/protobuf
 )
 
 
@@ -27,9 +25,9 @@ def main() -> int:
     shutil.rmtree(GENERATED / "cryptovault", ignore_errors=True)
     GENERATED.mkdir(parents=True, exist_ok=True)
     sources = sorted(str(path) for path in (PROTOS / "cryptovault").rglob("*.proto"))
-    return protoc.main(
+    return subprocess.run(
         [
-            "protoc",
+            *(sys.executable, "-m", "grpc_tools.protoc"),
             *(f"--proto_path={folder}" for folder in INCLUDES),
             f"--python_out={GENERATED}",
             f"--mypy_out={GENERATED}",
@@ -39,8 +37,9 @@ def main() -> int:
             "--include_imports",
             "--include_source_info",
             *sources,
-        ]
-    )
+        ],
+        check=False,
+    ).returncode
 
 
 if __name__ == "__main__":
