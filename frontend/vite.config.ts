@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { precompress } from './precompress';
+import { precompress } from './precompress.ts';
 
 /** Where the gateway listens during development. */
 const GATEWAY = process.env['GATEWAY_URL'] ?? 'http://localhost:8001';

@@ -48,13 +48,13 @@ export function CredentialsForm({ fields, action, submit, onDone }: CredentialsF
   );
 }
 
-/** What went wrong as a whole, and problems of fields that the form does not have. */
+/** What went wrong, without repeating what the fields say themselves. */
 function Summary({ error, shown }: { error: Error; shown: readonly string[] }): ReactNode {
   const fields = error instanceof ApiError ? error.fields : [];
-  const others = fields.filter(({ field }) => !shown.includes(field));
+  const atFields = fields.length > 0 && fields.every(({ field }) => shown.includes(field));
   return (
     <Notice tone="bad" urgent>
-      {[error.message, ...others.map(({ field, message }) => `${field}: ${message}`)].join(' ')}
+      {atFields ? 'Please correct what is marked below.' : error.message}
     </Notice>
   );
 }

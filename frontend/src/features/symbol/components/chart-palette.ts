@@ -4,10 +4,12 @@ export interface ChartPalette {
   readonly line: string;
   readonly up: string;
   readonly down: string;
+  /** For candles that may miss trades. */
   readonly upPale: string;
   readonly downPale: string;
-  /** For candles that may miss trades. */
-  readonly pale: string;
+  /** For volumes, which stand behind the candles. */
+  readonly upFaint: string;
+  readonly downFaint: string;
 }
 
 /** The page's colours, for a canvas that cannot read them itself. */
@@ -22,8 +24,9 @@ export function chartPalette(element: Element): ChartPalette {
     line: colour('--line'),
     up,
     down,
-    upPale: `${up}55`,
-    downPale: `${down}55`,
-    pale: colour('--edge'),
+    upPale: `${up}99`,
+    downPale: `${down}99`,
+    upFaint: `${up}44`,
+    downFaint: `${down}44`,
   };
 }

@@ -124,13 +124,14 @@ export class ChartView {
     if (!('open' in place)) return { time };
     const { open, high, low, close } = place;
     const bar = { time, open, high, low, close };
-    const { pale } = this.#palette;
-    return place.complete ? bar : { ...bar, color: pale, wickColor: pale };
+    if (place.complete) return bar;
+    const color = close >= open ? this.#palette.upPale : this.#palette.downPale;
+    return { ...bar, color, wickColor: color };
   }
 
   #volume({ time, volume, open, close }: Candle): HistogramData {
-    const { upPale, downPale } = this.#palette;
-    return { time: timestamp(time), value: volume, color: close >= open ? upPale : downPale };
+    const { upFaint, downFaint } = this.#palette;
+    return { time: timestamp(time), value: volume, color: close >= open ? upFaint : downFaint };
   }
 }
 
