@@ -241,7 +241,8 @@ async def test_replicas_share_a_limit_through_redis(valkey_url: str) -> None:
 @asynccontextmanager
 async def socketio_server() -> AsyncIterator[str]:
     """A real Socket.IO server that says back what it hears and who it thinks the client is."""
-    sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
+    # The client's disconnect lasts as long as its last poll, so polls are short.
+    sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*", ping_interval=1, ping_timeout=1)
     seen: dict[str, str] = {}
 
     @sio.event
