@@ -130,7 +130,7 @@ class CandleStore:
             while self._pending:
                 await self._flush(list(self._pending.items())[:BATCH])
         except Unavailable as error:
-            logger.warning("%d candles wait for PostgreSQL: %s", self.waiting, error)
+            logger.warning("%d candles wait, %d are lost: %s", self.waiting, self.lost, error)
 
     async def _flush(self, batch: list[tuple[tuple[str, int], Candle]]) -> None:
         with statement():
