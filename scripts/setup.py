@@ -32,6 +32,9 @@ class SetupFailed(Exception):
 
 def main(parts: list[str]) -> int:
     """Set up the parts, in parallel; return the exit code."""
+    if not os.access(ROOT, os.W_OK):
+        print(f"setup: {ROOT} is not writable for you; clone the project into a folder of your own.", file=sys.stderr)
+        return 1
     CACHE.mkdir(exist_ok=True)
     with locked(CACHE / "setup.lock"), ThreadPoolExecutor() as pool:
         results = [pool.submit(PARTS[part]) for part in parts]
