@@ -1,0 +1,52 @@
+"""What the engine has done, counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from services.kit import telemetry
+
+
+class Event(StrEnum):
+    """What is counted."""
+
+    CONNECTIONS = "connections"  # HTTP/2 connections that began
+    REQUESTS = "requests"
+    WEBSOCKETS = "websockets"  # by extended CONNECT, RFC 8441
+    DEFERRED = "deferred"  # requests that waited for a later turn of the event loop
+    EARLY_ANSWERS = "early_answers"  # before the request's body had ended; the rest of it was stopped
+    CANCELLED = "cancelled"  # streams that the client reset
+    RESETS_SENT = "resets_sent"  # streams that we reset with an error
+    REFUSED_STREAMS = "refused_streams"  # above the limit
+    REFUSED_REQUESTS = "refused_requests"  # answered 400, 431 or 501 by the engine
+    REFUSED_CONNECTIONS = "refused_connections"  # above a client's limit
+    RESET_FLOODS = "reset_floods"
+    FRAME_FLOODS = "frame_floods"
+    HEADER_FLOODS = "header_floods"  # header lists or blocks beyond what is decoded
+    HEADER_TIMEOUTS = "header_timeouts"
+    SLOW_BODIES = "slow_bodies"
+    STALLED_ANSWERS = "stalled_answers"
+    PROTOCOL_ERRORS = "protocol_errors"  # connections that ended with one
+    APPLICATION_ERRORS = "application_errors"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The engine at one moment."""
+
+    open_connections: int
+    open_streams: int
+    events: Mapping[Event, int]
+
+
+def export(events: Counter[Event]) -> None:
+    """Offer the counts as the metric gateway.http2.events, with the event as its attribute."""
+
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {"event": event.value}) for event, count in events.items()]
+
+    meter = telemetry.meter("gateway.http2")
+    meter.create_observable_counter("gateway.http2.events", [observe], description="What the HTTP/2 engine has done")
