@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import { useConnectionState, usePriceUpdates } from '@/contexts/SocketContext';
 import { latencyMeter } from '@/lib/prices/latency';
 import { pacer, priceStore, startClock } from '@/lib/prices/live';
@@ -14,13 +14,16 @@ const SUBSTITUTE_MS = 5000;
 export function PriceFeed(): null {
   useEffect(startClock, []);
   const connected = useConnectionState().status === 'connected';
-  const { data } = useQuery({ ...pricesQuery, refetchInterval: connected ? REFRESH_MS : SUBSTITUTE_MS });
+  const { data, refetch, dataUpdatedAt } = useQuery({ ...pricesQuery, refetchInterval: connected ? REFRESH_MS : SUBSTITUTE_MS });
+  const listed = useMemo(() => new Set(data?.map(({ symbol }) => symbol)), [data]);
   useEffect(() => {
     if (data) priceStore.apply(data);
   }, [data]);
   usePriceUpdates(({ prices, publishedAt, sentAt }) => {
     if (sentAt !== null) refineClock(sentAt);
     priceStore.apply(Object.values(prices));
+    const isNew = Object.keys(prices).some((symbol) => !listed.has(symbol));
+    if (isNew && Date.now() - dataUpdatedAt > SUBSTITUTE_MS) void refetch({ cancelRefetch: false });
     if (publishedAt !== null && pacer.pace.get() === 'live' && !document.hidden) measure(publishedAt);
   });
   return null;

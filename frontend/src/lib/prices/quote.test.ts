@@ -15,10 +15,24 @@ describe('decoding', () => {
   });
 
   test('a price whose venue did not say when it happened is as old as its publication', () => {
-    const update = decodePriceUpdate({ prices: { A: { price: '1', ts: 0 } }, published_at: 5000 });
+    const published_at = Date.UTC(2026, 0, 2);
+    const update = decodePriceUpdate({ prices: { A: { price: '1', ts: 0 } }, published_at });
 
-    expect(update.prices['A']?.at).toBe(5000);
-    expect(decodePrice({ published_at: '1970-01-01T00:00:07Z' }).at).toBe(7000);
+    expect(update.prices['A']?.at).toBe(published_at);
+    expect(decodePrice({ published_at: '2026-01-02T00:00:00Z' }).at).toBe(published_at);
+  });
+
+  test('so is a price from a recording, whose times are of another year', () => {
+    const price = decodePrice({ event_time: '2021-04-17T16:43:30Z', published_at: '2026-01-02T00:00:00Z' });
+
+    expect(price.at).toBe(Date.UTC(2026, 0, 2));
+  });
+
+  test('the stream may say itself that a price is simulated', () => {
+    const { prices } = decodePriceUpdate({ prices: { A: { price: '1', simulated: true }, B: { price: '1' } } });
+
+    expect(prices['A']?.simulated).toBe(true);
+    expect(prices['B']).not.toHaveProperty('simulated');
   });
 
   test.each([

@@ -2,6 +2,9 @@ import { flag, instant, isRecord, list, number, record, text, type Json } from '
 
 export type Quality = 'GOOD' | 'DEGRADED' | 'STALE' | 'SINGLE_SOURCE' | 'UNKNOWN';
 
+/** The furthest that an exchange's clock and the publisher's are believed to lie apart. */
+const PLAUSIBLE_MS = 24 * 3600 * 1000;
+
 const QUALITIES: ReadonlySet<string> = new Set<Quality>(['GOOD', 'DEGRADED', 'STALE', 'SINGLE_SOURCE']);
 
 /** What both the live stream and REST say about a price. Decimals stay text; times are epoch milliseconds. */
@@ -16,6 +19,8 @@ export interface Tick {
   readonly seq: number;
   /** When the newest counted event happened. */
   readonly at: number;
+  /** True when made from invented or replayed market data; the stream may leave it to REST to say. */
+  readonly simulated?: boolean;
 }
 
 /** A tick with what only REST tells, as far as it is known. */
@@ -64,13 +69,28 @@ export function decodePriceUpdate(value: unknown): PriceUpdate {
   const prices: Record<string, Tick> = {};
   for (const [symbol, tick] of Object.entries(record(message['prices']))) {
     // A broadcast may carry bare numbers instead of ticks; without a time they say nothing about their age.
-    if (isRecord(tick)) prices[symbol] = decodeTick(symbol, tick, [tick['ts'], message['published_at']]);
+    if (isRecord(tick)) prices[symbol] = decodeLiveTick(symbol, tick, message['published_at']);
   }
   return { prices, publishedAt: instant(message['published_at']), sentAt: instant(message['sent_at']) };
 }
 
-/** `times` are in the order they are believed: some venues do not say when their events happened. */
-function decodeTick(symbol: string, fields: Json, times: readonly unknown[]): Tick {
+function decodeLiveTick(symbol: string, fields: Json, publishedAt: unknown): Tick {
+  const tick = decodeTick(symbol, fields, timeOf(fields['ts'], publishedAt));
+  const { simulated } = fields;
+  return typeof simulated === 'boolean' ? { ...tick, simulated } : tick;
+}
+
+/**
+ * When a price happened: by the exchange's clock; by the publisher's where the exchange did not say, or where it is so
+ * far off that its time tells nothing about age, as in a replayed recording.
+ */
+function timeOf(eventTime: unknown, publishedAt: unknown): number {
+  const happened = instant(eventTime) ?? 0;
+  const published = instant(publishedAt) ?? happened;
+  return Math.abs(published - happened) > PLAUSIBLE_MS ? published : happened;
+}
+
+function decodeTick(symbol: string, fields: Json, at: number): Tick {
   return {
     symbol,
     price: text(fields['price']),
@@ -79,14 +99,14 @@ function decodeTick(symbol: string, fields: Json, times: readonly unknown[]): Ti
     change24h: text(fields['change_24h']),
     quality: decodeQuality(fields['quality']),
     seq: number(fields['seq']),
-    at: times.map(instant).find((time) => time !== null && time > 0) ?? 0,
+    at,
   };
 }
 
 export function decodePrice(value: unknown): Price {
   const fields = record(value);
   return {
-    ...decodeTick(text(fields['symbol']), fields, [fields['event_time'], fields['published_at']]),
+    ...decodeTick(text(fields['symbol']), fields, timeOf(fields['event_time'], fields['published_at'])),
     volume24h: text(fields['volume_24h']),
     simulated: flag(fields['simulated']),
     confidence: text(fields['confidence']),

@@ -18,6 +18,8 @@ import { formatPrice, priceDigits } from '@/lib/prices/format';
 const MAX_GAP = 120;
 /** Pixels that a candle and the space beside it take at first. */
 const BAR_WIDTH = 11;
+/** All candles are asked for anew no more often than this. */
+const RELOAD_EVERY_MS = 5000;
 
 type Schedule = (task: () => void) => void;
 
@@ -34,6 +36,7 @@ export class ChartView {
   #palette: ChartPalette;
   #candles: readonly Candle[] = [];
   #fitted = false;
+  #askedAt = -Infinity;
 
   /** `schedule` says when live candles may be drawn; `reload` is called when they cannot be, for want of others. */
   constructor(box: HTMLElement, interval: Interval, schedule: Schedule, reload: () => void) {
@@ -93,12 +96,19 @@ export class ChartView {
   #update(candle: Candle): void {
     const last = this.#candles.at(-1);
     if (last && (candle.time < last.time || candle.time > last.time + this.#step)) {
-      this.#reload();
+      this.#askForAll();
       return;
     }
     this.#candles = last?.time === candle.time ? [...this.#candles.slice(0, -1), candle] : [...this.#candles, candle];
     this.#bars.update(this.#bar(candle));
     this.#volumes.update(this.#volume(candle));
+  }
+
+  #askForAll(): void {
+    const now = performance.now();
+    if (now - this.#askedAt < RELOAD_EVERY_MS) return;
+    this.#askedAt = now;
+    this.#reload();
   }
 
   readonly #paint = (): void => {
