@@ -23,7 +23,7 @@ INCLUDES = (
 def main() -> int:
     """Generate everything anew; return protoc's exit code."""
     shutil.rmtree(GENERATED / "cryptovault", ignore_errors=True)
-    GENERATED.mkdir(parents=True, exist_ok=True)
+    (GENERATED / "cryptovault").mkdir(parents=True)
     sources = sorted(str(path) for path in (PROTOS / "cryptovault").rglob("*.proto"))
     return subprocess.run(
         [
@@ -33,7 +33,7 @@ def main() -> int:
             f"--mypy_out={GENERATED}",
             f"--grpc_python_out={GENERATED}",
             f"--mypy_grpc_out={GENERATED}",
-            f"--descriptor_set_out={GENERATED / 'descriptors.binpb'}",
+            f"--descriptor_set_out={GENERATED / 'cryptovault' / 'descriptors.binpb'}",
             "--include_imports",
             "--include_source_info",
             *sources,

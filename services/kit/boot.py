@@ -195,6 +195,9 @@ def _serve(service: Service[Any], settings: CommonSettings) -> None:
     )
     try:
         uvloop.run(run(service, settings))
+    except SettingsError as error:  # found by wiring: settings that are right one by one, and wrong together
+        _tell(service, error)
+        sys.exit(EXIT_BAD_SETTINGS)
     except OSError as error:
         logger.error("%s cannot start: %s", service.name, error)
         sys.exit(1)
@@ -241,6 +244,10 @@ def _load_or_exit(service: Service[Any]) -> Any:
     try:
         return load(service.settings, os.environ, service.name)
     except SettingsError as error:
-        sys.stderr.write(f"{service.name} cannot start: {len(error.problems)} setting(s) are wrong\n")
-        sys.stderr.writelines(f"  - {problem}\n" for problem in error.problems)
+        _tell(service, error)
         sys.exit(EXIT_BAD_SETTINGS)
+
+
+def _tell(service: Service[Any], error: SettingsError) -> None:
+    sys.stderr.write(f"{service.name} cannot start: {len(error.problems)} setting(s) are wrong\n")
+    sys.stderr.writelines(f"  - {problem}\n" for problem in error.problems)

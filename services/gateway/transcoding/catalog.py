@@ -86,8 +86,8 @@ class Operation:
 
 
 def default_descriptors() -> Path:
-    """The descriptor set beside the generated stubs."""
-    return Path(policy_pb2.__file__).parents[3] / "descriptors.binpb"
+    """The descriptor set among the generated stubs, where a wheel has it too."""
+    return Path(policy_pb2.__file__).parents[2] / "descriptors.binpb"
 
 
 def read_descriptors(path: Path) -> descriptor_pb2.FileDescriptorSet:

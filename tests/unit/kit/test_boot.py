@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.kit.boot import EXIT_BAD_SETTINGS, Runtime, Service, main, run
-from services.kit.settings import CommonSettings, setting
+from services.kit.settings import CommonSettings, SettingsError, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +95,16 @@ def test_wrong_settings_end_with_2_and_name_each_mistake(monkeypatch, capsys):
     assert ended.value.code == EXIT_BAD_SETTINGS
     assert "CV_PRICES_PORT must be a whole number" in told
     assert "did you mean CV_NATS_URL?" in told
+
+
+def test_settings_that_are_wrong_together_end_with_2_as_well(capsys):
+    async def wire(settings: Settings, runtime: Runtime) -> None:
+        raise SettingsError(["CV_A and CV_B contradict each other"])
+
+    with pytest.raises(SystemExit) as ended:
+        main(Service(name="prices", settings=Settings, wire=wire), [])
+    assert ended.value.code == EXIT_BAD_SETTINGS
+    assert "contradict each other" in capsys.readouterr().err
 
 
 def test_importing_the_kit_leaves_the_exporters_out():
