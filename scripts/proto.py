@@ -14,6 +14,7 @@ from google.api import annotations_pb2
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "proto"
 GENERATED = PROTOS / "gen"
+PROGRAMS = Path(sysconfig.get_path("scripts"))  # of this environment, whatever the PATH says
 INCLUDES = (
     PROTOS,
     Path(annotations_pb2.__file__).parent.parent.parent,  # google/api, of the googleapis-common-protos wheel
@@ -29,6 +30,7 @@ def main() -> int:
         [
             *(sys.executable, "-m", "grpc_tools.protoc"),
             *(f"--proto_path={folder}" for folder in INCLUDES),
+            *(f"--plugin=protoc-gen-{name}={PROGRAMS / f'protoc-gen-{name}'}" for name in ("mypy", "mypy_grpc")),
             f"--python_out={GENERATED}",
             f"--mypy_out={GENERATED}",
             f"--grpc_python_out={GENERATED}",
