@@ -1,6 +1,7 @@
 """The one merged log on the screen: each line carries its process's name, in colour on a terminal."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -50,7 +51,8 @@ class Console:
         """What is being waited for: a spinner on a terminal, a line now and then elsewhere."""
         if self._colour:
             self._frame = (self._frame + 1) % len(SPINNER)
-            self._put(f"{CLEAR_LINE}{DIM}{SPINNER[self._frame]} {text}{RESET}")
+            fitting = f"{SPINNER[self._frame]} {text}"[: shutil.get_terminal_size().columns - 1]
+            self._put(f"{CLEAR_LINE}{DIM}{fitting}{RESET}")
             self._progress_shown = True
         elif time.monotonic() - self._progress_at >= PLAIN_PROGRESS_EVERY:
             self._progress_at = time.monotonic()
