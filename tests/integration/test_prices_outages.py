@@ -70,12 +70,14 @@ async def lines(valkey_url, nats_url, database_url):
 
 
 @pytest.fixture
-def port(market, lines):
+async def port(market, lines):
     port = free_port()
     urls = (lines[part].url for part in PARTS)
     with process("services.prices", environment(market, port, *urls)) as running:
         yield port
         assert running.poll() is None, "it crashed"
+        running.terminate()
+        await asyncio.to_thread(running.wait, 20)  # the lines go on carrying meanwhile
 
 
 async def healthy(port, part):
