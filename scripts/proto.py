@@ -7,6 +7,7 @@ Run by `make proto`; the result is committed, and CI fails when it differs from 
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from google.api import annotations_pb2

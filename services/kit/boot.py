@@ -146,7 +146,7 @@ async def run(service: Service[SettingsType], settings: SettingsType, stopping: 
 
 
 async def _schedule_migrations(runtime: Runtime, settings: CommonSettings, folder: Path) -> None:
-    """Migrate in the background, since PostgreSQL may come later; not ready before it is done."""
+    """Migrate in the background, since PostgreSQL may come later. What needs no table is served meanwhile."""
     if not isinstance(settings, DatabaseSettings) or not settings.migrate_at_start:
         return
     url, done = settings.database_url, asyncio.Event()
@@ -161,7 +161,7 @@ async def _schedule_migrations(runtime: Runtime, settings: CommonSettings, folde
             raise Unavailable("migrations are not applied yet")
 
     runtime.background("migrate", work)
-    runtime.health.add("schema", probe)
+    runtime.health.add("schema", probe, critical=False)
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

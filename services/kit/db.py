@@ -72,6 +72,9 @@ class Database:
             async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
                 yield connection
         except AWAY as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # the driver's time-out came while it was being cancelled
+                raise asyncio.CancelledError from error
             raise Unavailable("PostgreSQL is away") from error
 
     @asynccontextmanager

@@ -59,9 +59,7 @@ class Stats:
 
     async def run(self, bus: Bus) -> None:
         """Publish once a second, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch_lag())
-            group.create_task(self._publish(bus))
+        await asyncio.gather(self._watch_lag(), self._publish(bus))
 
     async def _publish(self, bus: Bus) -> None:
         while True:

@@ -133,9 +133,9 @@ class Price(_message.Message):
     price: _builtins.str
     """The consolidated price, as a decimal in the quote currency."""
     bid: _builtins.str
-    """Best consolidated bid, as a decimal."""
+    """The bid that the venues agree on, as a decimal; never above the price."""
     ask: _builtins.str
-    """Best consolidated ask, as a decimal."""
+    """The ask that the venues agree on, as a decimal; never below the price."""
     confidence: _builtins.str
     """Half-width of the band in which the venues agree, as a decimal in the quote currency."""
     change_24h: _builtins.str
