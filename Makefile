@@ -44,7 +44,7 @@ profile: ## Flame graph of a running service: SERVICE=prices DURATION=10
 bench: ## Measure the figures of the design (ARGS= passes options)
 	@scripts/setup python && exec $(PYTHON) -m bench $(ARGS)
 
-config-doc: ## Write docs/configuration.md from the declared settings
+config-doc: ## Write docs/configuration.md and the stack table from what the code declares
 	@scripts/setup python && exec $(PYTHON) scripts/config_doc.py
 
 lock: ## Pin all Python packages, with hashes, into requirements.lock

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from launcher.model import Process
 
-BEGIN = "<!-- stack: begin (python -m launcher stack --markdown) -->"
+BEGIN = "<!-- stack: begin (written by `make config-doc`) -->"
 END = "<!-- stack: end -->"
 
 
@@ -15,3 +15,12 @@ def markdown(rows: Sequence[Process]) -> str:
         ports = ", ".join(f"{port.default}{f' ({port.variable})' if port.variable else ''}" for port in row.ports)
         lines.append(f"| {row.name} | {row.what} | {ports} | {', '.join(row.depends_on) or '-'} |")
     return "\n".join([BEGIN, *lines, END])
+
+
+def with_table(text: str, rows: Sequence[Process]) -> str:
+    """A document with the table between its markers made current. Raises ValueError when it has no markers."""
+    before, found, rest = text.partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    if not (found and ended):
+        raise ValueError(f"the markers {BEGIN} and {END} are missing")
+    return before + markdown(rows) + after

@@ -35,7 +35,7 @@ CHECKS = (
     Check("architecture (import-linter)", (f"{BIN}/lint-imports", "--no-cache")),
     Check("protos: lint (buf)", (PYTHON, "scripts/check_protos.py", "lint")),
     Check("protos: stubs are current", (PYTHON, "scripts/check_protos.py", "drift")),
-    Check("settings are documented", (PYTHON, "scripts/config_doc.py", "--check")),
+    Check("documents are current", (PYTHON, "scripts/config_doc.py", "--check")),
     Check("manifests (kustomize)", (PYTHON, "scripts/check_manifests.py")),
 )
 

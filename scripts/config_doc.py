@@ -1,17 +1,23 @@
-"""Write docs/configuration.md from what each service declares (`make config-doc`); `--check` only compares."""
+"""Write what documents repeat of the code: docs/configuration.md, and the stack table in docs/architecture.md.
+
+Run by `make config-doc`; with `--check` it only compares.
+"""
 
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from launcher.markdown import with_table
+from launcher.stack import STACK
 from services.kit.settings import markdown
 from simulator.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("gateway", "auth", "prices", "realtime", "cache")
 LIMIT = 30.0  # seconds one service may take to say its settings
-TARGET = ROOT / "docs" / "configuration.md"
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PREFACE = """# Configuration
 
 Every setting is an environment variable, declared once in the service that reads it; this page is written from those
@@ -35,29 +41,21 @@ def declared_by(service: str) -> str:
 
 
 def main() -> int:
-    """Write or check the page; return the exit code."""
+    """Write or check the documents; return the exit code."""
     try:
-        text = page()
+        texts = {CONFIGURATION: page(), ARCHITECTURE: with_table(ARCHITECTURE.read_text(), STACK)}
     except subprocess.CalledProcessError as error:
         print(f"{error}\n{error.stderr}", file=sys.stderr)
         return 1
-    return check(text) if "--check" in sys.argv else write(text)
-
-
-def write(text: str) -> int:
-    """Write the page."""
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(text)
-    print(f"wrote {TARGET.relative_to(ROOT)}")
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
+    names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+    if "--check" in sys.argv:
+        print(f"not current: {names}; run: make config-doc" if stale else "")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(texts[path])
+    print(f"wrote {names}" if stale else "all is current")
     return 0
-
-
-def check(text: str) -> int:
-    """Return 1 when the page is not current."""
-    if TARGET.exists() and TARGET.read_text() == text:
-        return 0
-    print("docs/configuration.md is not current; run: make config-doc")
-    return 1
 
 
 if __name__ == "__main__":

@@ -135,7 +135,11 @@ def install_node_modules(modules: Path) -> None:
         return
     check_node()
     with step("front end: installing packages"):
-        run([*NPM, "ci"], cwd=FRONTEND)
+        try:
+            run([*NPM, "ci"], cwd=FRONTEND)
+        except SetupFailed:  # an interrupted install can leave what npm then cannot clear
+            shutil.rmtree(modules, ignore_errors=True)
+            run([*NPM, "ci"], cwd=FRONTEND)
     stamp.write_text(wanted)
 
 

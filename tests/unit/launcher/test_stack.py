@@ -2,7 +2,7 @@
 
 import pytest
 
-from launcher.markdown import BEGIN, END, markdown
+from launcher.markdown import with_table
 from launcher.model import Process, Ready
 from launcher.order import stopping_waves
 from launcher.plan import ROOT
@@ -42,8 +42,12 @@ def test_the_five_services_and_their_servers_are_started():
 
 def test_the_architecture_document_shows_this_table():
     text = (ROOT / "docs" / "architecture.md").read_text()
-    shown = text[text.index(BEGIN) : text.index(END) + len(END)]
-    assert shown == markdown(STACK), "run: python -m launcher stack --markdown"
+    assert with_table(text, STACK) == text, "run: make config-doc"
+
+
+def test_a_document_without_the_markers_is_an_error():
+    with pytest.raises(ValueError, match="markers"):
+        with_table("# Architecture", STACK)
 
 
 def test_what_depends_on_a_process_stops_before_it():
