@@ -34,7 +34,7 @@ NATS = Process(
 
 POSTGRES = Process(
     name="postgres",
-    what="PostgreSQL: users, audit log, candles, alerts",
+    what="PostgreSQL: users, audit log, candles",
     command=(
         *("{postgres_bin}/postgres", "-D", "{data}/cluster", "-h", "127.0.0.1", "-p", "{postgres_port}"),
         # No Unix socket: its path would be limited to 107 bytes, and the clone may lie anywhere.
@@ -70,7 +70,7 @@ SIMULATOR = Process(
 
 AUTH = Process(
     name="auth",
-    what="accounts, tokens, sessions, API keys",
+    what="accounts, tokens, sessions",
     command=(PYTHON, "-m", "services.auth"),
     ports=(Port("auth_port", 50051, "CV_AUTH_PORT"),),
     env={"CV_AUTH_REQUIRE_VERIFIED_EMAIL": "false"},
@@ -81,7 +81,7 @@ AUTH = Process(
 
 PRICES = Process(
     name="prices",
-    what="exchange feeds, one honest price per symbol, candles, alerts",
+    what="exchange feeds, one honest price per symbol, candles",
     command=(PYTHON, "-m", "services.prices"),
     ports=(Port("prices_port", 50052, "CV_PRICES_PORT"),),
     gives={"CV_PRICES_ADDRESS": "127.0.0.1:{prices_port}"},
