@@ -47,6 +47,9 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"{error}\n{error.stderr}", file=sys.stderr)
         return 1
+    except ValueError as error:
+        print(f"docs/architecture.md: {error}", file=sys.stderr)
+        return 1
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
     if "--check" in sys.argv:
