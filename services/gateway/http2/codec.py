@@ -1,7 +1,7 @@
 """libnghttp2, by way of ngh2: the only module that knows it.
 
 It frames, compresses header fields (HPACK), keeps flow control and stream states, schedules answers by RFC 9218 and
-refuses what RFC 9113 calls malformed: names in upper case, connection headers, pseudo-headers that are missing, doubled,
+refuses what RFC 9113 calls malformed: names in upper case, connection headers, pseudo-headers that are missing, double,
 unknown or late, a `te` other than trailers, a content-length that differs from the data, illegal bytes.
 """
 

@@ -6,6 +6,7 @@ for every frame that asks for nothing (CVE-2019-9511 to 9518, CVE-2023-44487, CV
 
 from services.gateway.http2.buckets import TokenBucket
 from services.gateway.http2.limits import Limits
+from services.gateway.http2.statistics import Event
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
 FRAME_HEADER = 9
@@ -20,27 +21,32 @@ BYTES_PER_TOKEN = 512  # of answers; clients update their windows as they read
 class FrameMeter:
     """The frames of one connection."""
 
-    __slots__ = ("_control", "_head", "_in_block", "_resets", "_skip", "block_since")
+    __slots__ = ("_control", "_flags", "_head", "_kind", "_resets", "_skip", "block_since")
 
     def __init__(self, limits: Limits, resets: TokenBucket, now: float) -> None:
         self._control = TokenBucket(*limits.control_frames, now)
         self._resets = resets
         self._skip = len(PREFACE)  # bytes until the next frame header
         self._head = b""  # the part of a frame header that has arrived
-        self._in_block = False
+        self._kind = self._flags = 0  # of the last frame whose header has arrived
         self.block_since: float | None = None  # when the header block began that is still incomplete
 
-    def read(self, data: bytes, now: float) -> bool:
-        """Take in what has arrived. False when a budget is overdrawn."""
+    def read(self, data: bytes, now: float) -> Event | None:
+        """Take in what has arrived. Returns the budget that is overdrawn."""
         if self._head:
             data, self._head = self._head + data, b""
         control, resets = self._walk(data)
-        if not self._in_block:
+        if not self._in_block():
             self.block_since = None
         elif self.block_since is None:
             self.block_since = now
-        fine = control <= 0 or self._control.take(control, now)
-        return fine and (resets == 0 or self._resets.take(resets, now))
+        if control < 0:
+            self._control.earn(-control)
+        elif control and not self._control.take(control, now):
+            return Event.FRAME_FLOODS
+        if resets and not self._resets.take(resets, now):
+            return Event.RESET_FLOODS
+        return None
 
     def sent(self, size: int) -> None:
         """Answers were sent: the client may speak of them."""
@@ -51,7 +57,7 @@ class FrameMeter:
         control = resets = 0
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
-            kind, flags = data[position + 3], data[position + 4]
+            kind, flags = self._kind, self._flags = data[position + 3], data[position + 4]
             length = data[position] << 16 | data[position + 1] << 8 | data[position + 2]
             position += FRAME_HEADER + length
             if kind == HEADERS:
@@ -60,11 +66,10 @@ class FrameMeter:
                 resets += 1
             elif kind != DATA or (length == 0 and not flags & END_STREAM):
                 control += 1
-            self._in_block = kind in (HEADERS, CONTINUATION) and (position > size or not flags & END_HEADERS)
-        self._remember(data, position, size)
-        return control, resets
-
-    def _remember(self, data: bytes, position: int, size: int) -> None:
         self._skip = max(0, position - size)
         if position < size:
             self._head = data[position:]
+        return control, resets
+
+    def _in_block(self) -> bool:
+        return self._kind in (HEADERS, CONTINUATION) and (self._skip > 0 or not self._flags & END_HEADERS)

@@ -1,7 +1,7 @@
 """What the header fields of a request mean, and which requests are refused.
 
-libnghttp2 has refused before what RFC 9113 section 8 calls malformed. Refused here: what it lets pass and an application
-or a server behind it could understand in two ways.
+libnghttp2 has refused before what RFC 9113 section 8 calls malformed. Refused here: what it lets pass and the server
+or an application could understand in two ways.
 """
 
 from collections.abc import Sequence

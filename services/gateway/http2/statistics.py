@@ -23,9 +23,9 @@ class Event(StrEnum):
     REFUSED_STREAMS = "refused_streams"  # above the limit
     REFUSED_REQUESTS = "refused_requests"  # answered 400, 431 or 501 by the engine
     REFUSED_CONNECTIONS = "refused_connections"  # above a client's limit
-    RESET_FLOODS = "reset_floods"
-    FRAME_FLOODS = "frame_floods"
-    HEADER_FLOODS = "header_floods"  # header lists or blocks beyond what is decoded
+    RESET_FLOODS = "reset_floods"  # connections ended for their streams' early ends
+    FRAME_FLOODS = "frame_floods"  # connections ended for frames that ask for nothing
+    HEADER_FLOODS = "header_floods"  # connections ended for header lists beyond what is decoded
     HEADER_TIMEOUTS = "header_timeouts"
     SLOW_BODIES = "slow_bodies"
     STALLED_ANSWERS = "stalled_answers"

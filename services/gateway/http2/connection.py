@@ -1,0 +1,288 @@
+"""One HTTP/2 connection: bytes in, events to streams, and one write per turn of the event loop."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from services.gateway.http2 import codec, response
+from services.gateway.http2.buckets import TokenBucket
+from services.gateway.http2.codec import ErrorCode, NGH2Error
+from services.gateway.http2.engine import Engine
+from services.gateway.http2.meter import FrameMeter
+from services.gateway.http2.request import Refused, Request
+from services.gateway.http2.sender import Sender
+from services.gateway.http2.statistics import Event
+from services.gateway.http2.stream import Stream
+from services.gateway.http2.supervision import Supervision
+
+READ_SLICE = 16 * 1024  # bytes parsed at once; streams above the limit are refused in between
+WRITE_SLICE = 256 * 1024  # bytes serialised at once
+LINGER_SECONDS = 0.5  # for the client to read why the connection ends
+GOAWAY_SECONDS = 1.0  # between the two steps of the end, for a client that does not answer a ping
+DRAIN_PING = b"draining"
+
+
+class Http2Connection(asyncio.Protocol):
+    """The server's end of a connection."""
+
+    def __init__(self, engine: Engine, on_lost: Callable[[], None]) -> None:
+        now = engine.loop.time()
+        self.engine = engine
+        self._on_lost = on_lost
+        self.streams: dict[int, Stream] = {}
+        self.greeted = False  # the client's first frame has arrived
+        self.paused = False  # the transport is behind
+        self.written = 0  # bytes handed to the transport
+        self.idle_since = now
+        self.codec, self._first = codec.open_connection(engine.limits)
+        self._resets = TokenBucket(*engine.limits.resets, now)
+        self.meter = FrameMeter(engine.limits, self._resets, now)
+        self.sender = Sender(self.codec, engine, self.flush_soon)
+        self._supervision = Supervision(self)
+        self._backlog: deque[Stream] = deque()
+        self._last_stream = 0
+        self._cancelled = 0  # the stream that the client has just reset
+        self._flushing = self._dispatching = False  # in the next turn
+        self._refused = False  # streams, whose resets are still to be sent
+        self._draining = self._accepting_ended = self.over = False
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say hello."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.client = _address(transport.get_extra_info("peername"))
+        self.server = _address(transport.get_extra_info("sockname"))
+        self.scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
+        self.engine.joined(self)
+        self._write(self._first)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived and begin what it asks for."""
+        if self.over:
+            return
+        flood = self.meter.read(data, self.engine.loop.time())
+        if flood is not None:
+            self.abandon(flood)
+            return
+        try:
+            for start in range(0, len(data), READ_SLICE):
+                self.codec.receive_data(data if len(data) <= READ_SLICE else data[start : start + READ_SLICE])
+                self._handle_events()
+                if self._refused or self.over:
+                    self._flush()  # what is refused makes room for what comes next
+        except codec.DenialOfServiceError:
+            self.abandon(Event.HEADER_FLOODS)
+        except NGH2Error:
+            self.abandon(Event.PROTOCOL_ERRORS, ErrorCode.PROTOCOL_ERROR)
+        self._dispatch()
+        self.flush_soon()
+
+    def pause_writing(self) -> None:
+        """Keep what is to be sent until the client has read some."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.paused = False
+        self.flush_soon()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the applications."""
+        self.over = True
+        self.engine.left(self)
+        self._on_lost()
+        while self.streams:
+            self.streams.popitem()[1].on_closed()
+
+    # What libnghttp2 has understood
+
+    def _handle_events(self) -> None:
+        for event in self.codec.events():
+            handler = _HANDLERS.get(event.__class__)
+            if handler is not None and not self.over:
+                handler(self, event)
+
+    def _on_request(self, event: codec.RequestReceived) -> None:
+        stream_id = self._last_stream = event.stream_id
+        self.engine.events[Event.REQUESTS] += 1
+        if len(self.streams) >= self.engine.limits.streams:
+            self.engine.events[Event.REFUSED_STREAMS] += 1
+            self._refused = True
+            self.codec.reset_stream(stream_id, ErrorCode.REFUSED_STREAM)
+            return
+        try:
+            request = Request(event.headers, self.engine.limits)
+        except Refused as refused:
+            self._refuse(stream_id, refused, early=not event.end_stream)
+            return
+        stream = self.streams[stream_id] = Stream(self, stream_id, request, event.end_stream)
+        self._backlog.append(stream)
+
+    def _on_data(self, event: codec.DataReceived) -> None:
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            stream.on_data(event.data, event.end_stream)
+        else:
+            self.sender.acknowledge(event.stream_id, len(event.data))
+
+    def _on_trailers(self, event: codec.TrailersReceived) -> None:
+        """ASGI has no trailers of requests: they are the end of the body."""
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            stream.on_data(b"", ended=True)
+
+    def _on_reset(self, event: codec.StreamReset) -> None:
+        self._cancelled = event.stream_id
+        self.engine.events[Event.CANCELLED] += 1
+
+    def _on_closed(self, event: codec.StreamClosed) -> None:
+        stream = self.streams.pop(event.stream_id, None)
+        self.sender.forget(event.stream_id, stream)
+        if stream is not None:
+            stream.on_closed()
+            if not self.streams:
+                self.idle_since = self.engine.loop.time()
+        if event.error_code and event.stream_id != self._cancelled:
+            self._count_reset()
+
+    def _count_reset(self) -> None:
+        """Resets that we send count like those that we receive: a client can provoke them (CVE-2025-8671)."""
+        self.engine.events[Event.RESETS_SENT] += 1
+        if not self._resets.take(1, self.engine.loop.time()):
+            self.abandon(Event.RESET_FLOODS)
+
+    def _on_settings(self, event: codec.SettingsReceived) -> None:
+        self.greeted = True
+
+    def _on_ping_answered(self, event: codec.PingAcknowledged) -> None:
+        if event.opaque_data == DRAIN_PING:
+            self._last_goaway()
+
+    def _on_over(self, event: codec.ConnectionClosed) -> None:
+        """Everything that was promised is in the transport's hands."""
+        if event.error_code:
+            self.engine.events[Event.PROTOCOL_ERRORS] += 1
+            self._linger()
+        else:
+            self.over = True
+            self.transport.close()
+
+    def _refuse(self, stream_id: int, refused: Refused, *, early: bool) -> None:
+        """Answer for the application."""
+        self.engine.events[Event.REFUSED_REQUESTS] += 1
+        headers, body = response.refusal(refused.status, refused.detail)
+        self.sender.send_head(stream_id, response.head(refused.status, headers), ended=False)
+        self.sender.send_data(stream_id, body, ended=True)
+        if early:
+            self.sender.answered_early(stream_id)
+
+    # Turns of the event loop
+
+    def _dispatch(self) -> None:
+        """Begin some of the requests that have arrived; the others in later turns, so that other clients get theirs."""
+        self._dispatching = False
+        for _ in range(min(len(self._backlog), self.engine.limits.dispatched)):
+            self._backlog.popleft().begin()
+        if self._backlog and not self._dispatching:
+            self._dispatching = True
+            self.engine.loop.call_soon(self._dispatch)
+
+    def flush_soon(self) -> None:
+        """Send what there is when the handlers of this turn have run."""
+        if not self._flushing:
+            self._flushing = True
+            self.engine.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = self._refused = False
+        if self.paused or self.over:
+            return
+        try:
+            data = self.codec.data_to_send(WRITE_SLICE)
+            self._write(data)
+            self._handle_events()
+        except NGH2Error:
+            self.abandon(Event.PROTOCOL_ERRORS, ErrorCode.INTERNAL_ERROR)
+        if len(data) >= WRITE_SLICE:
+            self.flush_soon()
+        elif not self.over:
+            self.sender.flushed()
+
+    def _write(self, data: bytes) -> None:
+        if data:
+            self.written += len(data)
+            self.meter.sent(len(data))
+            self.transport.write(data)
+
+    # The end
+
+    def check(self, now: float) -> None:
+        """Look at the time; the engine calls this once a second."""
+        self._supervision.check(now)
+
+    def drain(self) -> None:
+        """End when the streams have: first tell the client to open no more, then which ones were taken.
+
+        Between the two lies a round trip, for those that are on their way (RFC 9113 section 6.8).
+        """
+        if not (self._draining or self.over):
+            self._draining = True
+            self.codec.send_shutdown_notice()
+            self.codec.ping(DRAIN_PING)
+            self.engine.loop.call_later(GOAWAY_SECONDS, self._last_goaway)
+            self.flush_soon()
+
+    def _last_goaway(self) -> None:
+        if not (self._accepting_ended or self.over):
+            self._accepting_ended = True
+            self.codec.send_goaway()
+            self.flush_soon()
+
+    def abandon(self, event: Event, code: ErrorCode = ErrorCode.ENHANCE_YOUR_CALM) -> None:
+        """End at once, with a reason for the client and a count for us."""
+        if not self.over:
+            self.engine.events[event] += 1
+            self.transport.write(self._farewell(code))
+            self._linger()
+
+    def abort(self) -> None:
+        """End without a word, and stop the applications."""
+        for stream in list(self.streams.values()):
+            stream.cancel()
+        self.transport.abort()
+
+    def _farewell(self, code: ErrorCode) -> bytes:
+        try:
+            self.codec.terminate_connection(code)
+            return self.codec.data_to_send()
+        except NGH2Error:  # it has given up on this connection
+            return codec.goaway(self._last_stream, code)
+
+    def _linger(self) -> None:
+        """Take nothing more, and stay a moment: data that meets a closed socket would erase the reason on its way."""
+        self.over = True
+        self._backlog.clear()
+        while self.streams:
+            self.streams.popitem()[1].on_closed()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.engine.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+def _address(name: object) -> tuple[str, int] | None:
+    """The address of an end of a TCP connection; None for others."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
+
+
+_HANDLERS: dict[type, Callable[[Http2Connection, Any], None]] = {
+    codec.RequestReceived: Http2Connection._on_request,
+    codec.DataReceived: Http2Connection._on_data,
+    codec.TrailersReceived: Http2Connection._on_trailers,
+    codec.StreamReset: Http2Connection._on_reset,
+    codec.StreamClosed: Http2Connection._on_closed,
+    codec.SettingsReceived: Http2Connection._on_settings,
+    codec.PingAcknowledged: Http2Connection._on_ping_answered,
+    codec.ConnectionClosed: Http2Connection._on_over,
+}

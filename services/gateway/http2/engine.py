@@ -1,0 +1,83 @@
+"""What all connections of a server share."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hypercorn.config import Config
+from starlette.types import ASGIApp
+
+from services.gateway.http2.limits import Limits
+from services.gateway.http2.statistics import Event, Statistics
+
+if TYPE_CHECKING:
+    from services.gateway.http2.connection import Http2Connection
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0  # how often patience is looked at; every time-out is late by at most this
+
+
+class Engine:
+    """The application, the limits and the connections."""
+
+    def __init__(self, app: ASGIApp, config: Config, limits: Limits, state: dict[str, Any]) -> None:
+        self.app = app
+        self.config = config
+        self.limits = limits
+        self.state = state  # what the lifespan has left for every request
+        self.root_path = config.root_path
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Http2Connection] = set()
+        self.events: Counter[Event] = Counter()
+        self.common_headers: list[tuple[bytes, bytes]] = []
+        self._empty = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Look after the connections from now on."""
+        self._tick()
+
+    def stop(self) -> None:
+        """End what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+
+    def joined(self, connection: "Http2Connection") -> None:
+        """A connection has begun."""
+        self.connections.add(connection)
+        self.events[Event.CONNECTIONS] += 1
+
+    def left(self, connection: "Http2Connection") -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+    async def drain(self) -> None:
+        """Return when the requests in flight are answered and all connections closed."""
+        for connection in self.connections:
+            connection.drain()
+        while self.connections:
+            self._empty.clear()
+            await self._empty.wait()
+
+    def statistics(self) -> Statistics:
+        """What the engine does and has done."""
+        streams = sum(len(connection.streams) for connection in self.connections)
+        return Statistics(len(self.connections), streams, dict(self.events))
+
+    def application_failed(self) -> None:
+        """Log the exception that has left the application."""
+        self.events[Event.APPLICATION_ERRORS] += 1
+        logger.exception("the application has failed")
+
+    def _tick(self) -> None:
+        self._timer = self.loop.call_later(TICK_SECONDS, self._tick)
+        self.common_headers = self.config.response_headers("h2")  # the date, once a second
+        now = self.loop.time()
+        for connection in list(self.connections):
+            connection.check(now)

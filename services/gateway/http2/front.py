@@ -1,0 +1,116 @@
+"""The first protocol of every connection: finds out what the client speaks and hands it over."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import cast
+
+from services.gateway.http2.connection import Http2Connection
+from services.gateway.http2.engine import Engine
+from services.gateway.http2.meter import PREFACE
+from services.gateway.http2.statistics import Event
+
+Http1 = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Door:
+    """Where clients come in."""
+
+    def __init__(self, engine: Engine, http1: Http1) -> None:
+        self.engine = engine
+        self.http1 = http1
+        self.undecided: set[Front] = set()
+        self._clients: Counter[str] = Counter()  # connections by address, when they are limited
+
+    def admit(self, client: str) -> bool:
+        """Whether a client may have one more connection; if so, it is to be let out again."""
+        most = self.engine.limits.connections_per_client
+        if most and self._clients[client] >= most:
+            self.engine.events[Event.REFUSED_CONNECTIONS] += 1
+            return False
+        self._clients[client] += 1
+        return True
+
+    def let_out(self, client: str) -> None:
+        """A connection of this client has ended."""
+        self._clients[client] -= 1
+        if not self._clients[client]:
+            del self._clients[client]
+
+    def close(self) -> None:
+        """Let go those who have not said a word."""
+        for front in list(self.undecided):
+            front.close()
+
+
+class Front(asyncio.Protocol):
+    """A connection until its protocol is known: by ALPN on TLS, else by its first bytes."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._head = b""
+        self._admitted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand over at once what TLS has negotiated."""
+        self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self._client = name[0] if isinstance(name, tuple) else ""
+        self._admitted = self._door.admit(self._client)
+        if not self._admitted:
+            self._transport.abort()
+            return
+        self._door.undecided.add(self)
+        self._timer = self._door.engine.loop.call_later(self._patience(), self.close)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2":
+            self._speak_http2()
+
+    def data_received(self, data: bytes) -> None:
+        """Compare with the preface of HTTP/2, which is no request of HTTP/1.1."""
+        self._head += data
+        if not PREFACE.startswith(self._head[: len(PREFACE)]):
+            self._speak_http1()
+        elif len(self._head) >= len(PREFACE):
+            self._speak_http2()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left before it said what it wanted."""
+        if self._admitted:
+            self._settle()
+            self._door.let_out(self._client)
+
+    def close(self) -> None:
+        """It has taken too long, or the server ends."""
+        self._transport.close()
+
+    def _patience(self) -> float:
+        limits = self._door.engine.limits
+        return limits.idle_timeout or limits.header_timeout or 1e6
+
+    def _settle(self) -> None:
+        self._timer.cancel()
+        self._door.undecided.discard(self)
+
+    def _speak_http2(self) -> None:
+        self._settle()
+        connection = Http2Connection(self._door.engine, partial(self._door.let_out, self._client))
+        self._transport.set_protocol(connection)
+        connection.connection_made(self._transport)
+        if self._head:
+            connection.data_received(self._head)
+
+    def _speak_http1(self) -> None:
+        self._settle()
+        reader = asyncio.StreamReader(loop=self._door.engine.loop)
+        protocol = asyncio.StreamReaderProtocol(reader, self._serve_http1, loop=self._door.engine.loop)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(self._head)
+
+    async def _serve_http1(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._door.http1(reader, writer)
+        finally:
+            self._door.let_out(self._client)

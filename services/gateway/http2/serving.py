@@ -1,0 +1,121 @@
+"""The server: Hypercorn's configuration, lifespan and HTTP/1.1, with our listeners and our HTTP/2."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.lifespan import Lifespan
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config, Sockets
+from hypercorn.typing import ASGIFramework
+from starlette.types import ASGIApp
+
+from services.gateway.http2 import statistics
+from services.gateway.http2.engine import Engine
+from services.gateway.http2.front import Door, Front
+from services.gateway.http2.http1 import Http1Server
+from services.gateway.http2.limits import Limits
+
+
+async def serve(
+    app: ASGIApp,
+    config: Config,
+    *,
+    sockets: Sockets,
+    shutdown_trigger: Callable[[], Awaitable[object]],
+    limits: Limits | None = None,
+) -> None:
+    """Serve until the trigger, then answer what is in flight for at most `config.graceful_timeout` seconds.
+
+    Raises what the application's start raises.
+    """
+    wrapped = ASGIWrapper(cast("ASGIFramework", app))
+    async with _lifespan(wrapped, config) as state:
+        engine = Engine(app, config, limits or Limits(), state)
+        statistics.export(engine.events)
+        stock = StockServers(wrapped, config, engine, state)
+        door = Door(engine, stock.serve)
+        listeners = await _listen(door, config, sockets)
+        engine.start()
+        try:
+            await shutdown_trigger()
+        finally:
+            for listener in listeners:
+                listener.close()
+            door.close()
+            await asyncio.wait({asyncio.ensure_future(_drain(engine, stock))}, timeout=config.graceful_timeout)
+            engine.stop()
+            stock.stop()
+
+
+async def _drain(engine: Engine, stock: "StockServers") -> None:
+    await asyncio.gather(engine.drain(), stock.drain())
+
+
+class StockServers:
+    """Hypercorn's servers for HTTP/1.1, one a connection."""
+
+    def __init__(self, app: ASGIWrapper, config: Config, engine: Engine, state: dict[str, Any]) -> None:
+        self._app = app
+        self._config = config
+        self._engine = engine
+        self._state = state
+        self._context = WorkerContext(None)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        server = Http1Server(self._app, self._engine.loop, self._config, self._context, self._state, reader, writer)
+        server.header_timeout = self._engine.limits.header_timeout
+        await server
+
+    async def drain(self) -> None:
+        """Close the connections that are idle, and return when the others are done."""
+        await self._context.terminated.set()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def stop(self) -> None:
+        """End what is left."""
+        for task in self._tasks:
+            task.cancel()
+
+
+async def _listen(door: Door, config: Config, sockets: Sockets) -> list[asyncio.Server]:
+    loop = door.engine.loop
+    secure, timeout = config.create_ssl_context(), config.ssl_handshake_timeout
+    listeners = [
+        await loop.create_server(
+            lambda: Front(door), sock=sock, ssl=secure, ssl_handshake_timeout=timeout, backlog=config.backlog
+        )
+        for sock in sockets.secure_sockets
+    ]
+    return listeners + [
+        await loop.create_server(lambda: Front(door), sock=sock, backlog=config.backlog)
+        for sock in sockets.insecure_sockets
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: ASGIWrapper, config: Config) -> AsyncIterator[dict[str, Any]]:
+    """Start the application, and end it. Gives the state that it leaves for its requests."""
+    state: dict[str, Any] = {}
+    loop = asyncio.get_running_loop()
+    lifespan = Lifespan(app, config, loop, state)
+    task = loop.create_task(lifespan.handle_lifespan())
+    await lifespan.wait_for_startup()
+    if task.done() and (error := task.exception()) is not None:
+        raise error
+    try:
+        yield state
+    finally:
+        await lifespan.wait_for_shutdown()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
