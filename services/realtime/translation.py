@@ -17,6 +17,7 @@ def tick_of(price: Price) -> Tick:
         quality=Price.Quality.Name(price.quality),
         seq=price.seq,
         ts=milliseconds(price.event_time),
+        simulated=price.simulated,
     )
     return Tick(price.symbol, quote, milliseconds(price.published_at))
 

@@ -11,8 +11,8 @@ import msgspec
 MILLISECONDS = 1000
 
 
-class Quote(msgspec.Struct, frozen=True):
-    """The price of one symbol, as clients see it."""
+class Quote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The price of one symbol, as clients see it; a real one says nothing of `simulated`."""
 
     price: str
     bid: str
@@ -21,6 +21,7 @@ class Quote(msgspec.Struct, frozen=True):
     quality: str
     seq: int
     ts: float  # when it happened, by the exchange's clock
+    simulated: bool = False  # made from invented or replayed market data
 
 
 class CandleView(msgspec.Struct, frozen=True):

@@ -119,6 +119,14 @@ async def test_a_tick_from_nats_reaches_subscribers_as_the_contract_says(hub, cl
     assert update["published_at"] == NOW - 10
 
 
+async def test_an_invented_price_says_so(hub, clock):
+    subjects, (_, outlet) = SubjectHandlers(hub, clock), join(hub, "prices:BTC-USD")
+    await subjects.tick(delivery(Tick(price=Price(symbol="BTC-USD", price="1.50", seq=1, simulated=True))))
+    hub.flush()
+    (update,) = outlet.events("price_update")
+    assert update["prices"]["BTC-USD"]["simulated"] is True
+
+
 async def test_a_candle_from_nats_reaches_its_channel_only(hub, clock):
     subjects = SubjectHandlers(hub, clock)
     (_, minute), (_, hour) = join(hub, "candles:BTC-USD:1m", id="a"), join(hub, "candles:BTC-USD:1h", id="b")
