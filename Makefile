@@ -41,8 +41,8 @@ proto: ## Generate stubs and descriptors from proto/
 profile: ## Flame graph of a running service: SERVICE=prices DURATION=10
 	@scripts/setup python && exec $(PYTHON) -m launcher profile "$(SERVICE)" --seconds "$(DURATION)"
 
-bench: ## Measure the figures of the design (ARGS= passes options)
-	@scripts/setup python && exec $(PYTHON) -m bench $(ARGS)
+bench: ## Measure the figures of the design (ARGS="feeds" selects)
+	@scripts/setup python && exec $(PYTHON) scripts/bench.py $(ARGS)
 
 config-doc: ## Write docs/configuration.md and the stack table from what the code declares
 	@scripts/setup python && exec $(PYTHON) scripts/config_doc.py
