@@ -12,7 +12,7 @@
     db            PostgreSQL and migrations
     cache         the multi-layer cache
     telemetry     OpenTelemetry and Sentry; logs: log lines; stats: a replica's own figures
-    clock, retry, breaker    time, backoff, circuit breaker
+    clock, retry, breaker    time, backoff, circuit breaker; cancellation: not lost behind another error
     testing       fakes for tests
 
 The kit imports no service.

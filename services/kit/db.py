@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from services.kit.cancellation import pass_on_cancellation
 from services.kit.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -72,9 +73,7 @@ class Database:
             async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
                 yield connection
         except AWAY as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # the driver's time-out came while it was being cancelled
-                raise asyncio.CancelledError from error
+            pass_on_cancellation(error)
             raise Unavailable("PostgreSQL is away") from error
 
     @asynccontextmanager

@@ -11,7 +11,6 @@ import asyncpg
 from services.kit.clock import Clock
 from services.kit.db import Database
 from services.kit.errors import Unavailable
-from services.prices.adapters.schema import statement
 from services.prices.domain.candles import Candle
 
 logger = logging.getLogger(__name__)
@@ -133,8 +132,7 @@ class CandleStore:
             logger.warning("%d candles wait, %d are lost: %s", self.waiting, self.lost, error)
 
     async def _flush(self, batch: list[tuple[tuple[str, int], Candle]]) -> None:
-        with statement():
-            await self._database.execute(UPSERT, *_columns(batch))
+        await self._database.execute(UPSERT, *_columns(batch))
         for key, candle in batch:
             if self._pending.get(key) is candle:  # not changed while it was written
                 del self._pending[key]
@@ -143,8 +141,7 @@ class CandleStore:
         """Add a venue's own candles where there are none, or none as full. Raises Unavailable."""
         if candles:
             columns = _columns([((symbol, candle.open_time), candle) for candle in candles])
-            with statement():
-                await self._database.execute(BACKFILL, *columns, venue)
+            await self._database.execute(BACKFILL, *columns, venue)
 
     async def running(self) -> list[tuple[str, Candle]]:
         """Candles of the last two minutes that are still open: a new ingester goes on with them."""
@@ -168,8 +165,7 @@ class CandleStore:
         return _candles(rows)
 
     async def _fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
-        with statement():
-            return await self._database.fetch(sql, *args)
+        return await self._database.fetch(sql, *args)
 
 
 def floor(moment: datetime, step: timedelta) -> datetime:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from services.kit.db import Database
-from services.prices.adapters.schema import statement
 from services.prices.domain.instruments import Instrument
 
 DELETE_OTHERS = "DELETE FROM prices.instruments WHERE venue = $1 AND symbol <> ALL($2::text[])"
@@ -32,13 +31,11 @@ class InstrumentStore:
             for item in instruments
         ]
         symbols = [item.symbol for item in instruments]
-        with statement():
-            async with self._database.transaction() as connection:
-                await connection.execute(DELETE_OTHERS, instruments[0].venue, symbols)
-                await connection.execute(UPSERT, *[list(column) for column in zip(*rows, strict=True)])
+        async with self._database.transaction() as connection:
+            await connection.execute(DELETE_OTHERS, instruments[0].venue, symbols)
+            await connection.execute(UPSERT, *[list(column) for column in zip(*rows, strict=True)])
 
     async def read(self) -> list[Instrument]:
         """What all venues list, sorted by symbol and venue. Raises Unavailable."""
-        with statement():
-            rows = await self._database.fetch(SELECT)
+        rows = await self._database.fetch(SELECT)
         return [Instrument(**dict(row)) for row in rows]

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import aiohttp
 
+from services.kit.cancellation import pass_on_cancellation
 from services.kit.clock import Clock
 from services.kit.retry import Backoff
-from services.prices.cancellation import pass_on_cancellation
 from services.prices.domain.events import Accepted, DayStats, Event, Heartbeat, Ignored, Quote, Refused, Trade
 from services.prices.domain.instruments import Instrument
 from services.prices.feeds.base import Feed, FeedError, Session
