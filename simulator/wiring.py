@@ -1,17 +1,19 @@
 """Puts the simulator together: settings choose the source, the source feeds the venues, the server serves them."""
 
+import argparse
 import asyncio
 import contextlib
 import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
 from services.kit import logs
-from services.kit.settings import SettingsError, load
+from services.kit.settings import SettingsError, describe, load, markdown
 from simulator.generator import GeneratorSource
 from simulator.market import MarketSource
 from simulator.recordings import RecordingsSource
@@ -59,16 +61,33 @@ async def serve(settings: Settings) -> None:
             await market
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the settings and serve; wrong settings end the process with status 2 and all mistakes."""
+    options = _parser().parse_args(arguments)
+    if options.config_doc:
+        sys.stdout.write(markdown("simulator", Settings))
+        return
     try:
         settings = load(Settings, os.environ, "simulator")
     except SettingsError as error:
         sys.stderr.write(f"simulator: the settings are wrong\n{error}\n")
         sys.exit(EXIT_BAD_SETTINGS)
+    if options.check_config:
+        sys.stdout.writelines(f"{name}={value}\n" for name, value in describe(settings).items())
+        return
     logs.setup("simulator", settings.replica, level=settings.log_level, form=settings.log_format)
     try:
         uvloop.run(serve(settings))
     except OSError as error:
         sys.stderr.write(f"simulator: {error}\n")
         sys.exit(EXIT_BAD_SETTINGS)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator",
+        description="Fake exchanges on one port. Settings are environment variables; see docs/simulator.md.",
+    )
+    parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
+    parser.add_argument("--config-doc", action="store_true", help="print the table of settings and exit")
+    return parser

