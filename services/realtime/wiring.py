@@ -16,12 +16,13 @@ from services.realtime.adapters.user_events import UserEvents
 from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.market import Market, Rates
+from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.handlers.rpc import RealtimeHandlers
 from services.realtime.handlers.stats import STATS_SUBJECT, Cluster
 from services.realtime.handlers.subjects import SubjectHandlers
 from services.realtime.settings import Settings
-from services.realtime.socketio_adapter import Options, SocketServer
+from services.realtime.socketio_adapter import SocketServer
 
 
 async def wire(settings: Settings, runtime: Runtime) -> None:

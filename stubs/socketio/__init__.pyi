@@ -1,3 +1,2 @@
 from socketio import exceptions as exceptions
-from socketio.async_manager import AsyncManager as AsyncManager
 from socketio.async_server import AsyncServer as AsyncServer

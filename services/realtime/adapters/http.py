@@ -43,7 +43,10 @@ class HttpServer:
         self._health = health
         self._draining = False
         self._runner = web.AppRunner(
-            self._application(listening.max_payload), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT
+            self._application(listening.max_payload),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_TIMEOUT,
+            handler_cancellation=True,  # tells the engine of pollers that are gone
         )
 
     async def start(self) -> None:
@@ -64,8 +67,7 @@ class HttpServer:
         application = web.Application(client_max_size=max_payload)
         application.router.add_get("/ping", self._ping)
         application.router.add_get("/ready", self._ready)
-        for method in ("GET", "POST", "OPTIONS"):
-            application.router.add_route(method, SOCKETIO_PATH, self._serve_socketio)
+        application.router.add_route("*", SOCKETIO_PATH, self._serve_socketio)
         application.on_response_prepare.append(_hide_server)
         return application
 
@@ -79,12 +81,13 @@ class HttpServer:
         return web.json_response(body, status=200 if ready else 503)
 
     async def _serve_socketio(self, request: web.Request) -> web.StreamResponse:
+        address = self._clients.address_of(request)
         if "sid" not in request.query and request.method == "GET":
             if self._draining:
                 raise web.HTTPServiceUnavailable(text="this node is stopping", headers={"Retry-After": "1"})
-            if not self._clients.admits(request):
+            if not self._clients.admits(address):
                 raise web.HTTPTooManyRequests(text="too many connections from this address")
-        return await self._sockets.handle(request)
+        return await self._sockets.handle(request, address)
 
     async def _close_sockets(self, spread: float) -> None:
         sockets = list(self._hub.registry.all())

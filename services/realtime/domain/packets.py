@@ -5,10 +5,11 @@ whole server frame (RFC 6455, section 5.2) is built once as well.
 """
 
 import re
-import struct
 from functools import cached_property
 
 import msgspec
+
+from services.realtime.domain.frames import frame
 
 MAX_EVENT_LENGTH = 64  # characters
 
@@ -18,7 +19,6 @@ RESERVED_EVENTS = frozenset(
 )
 
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
-_FINAL_TEXT = 0x81  # FIN set, opcode 1
 
 
 class Packet:
@@ -26,32 +26,22 @@ class Packet:
 
     def __init__(self, event: str, data: bytes) -> None:
         self.event = event
-        self._payload = b"2[" + msgspec.json.encode(event) + b"," + data + b"]"
+        self._encoded = b"42[" + msgspec.json.encode(event) + b"," + data + b"]"
 
     @cached_property
-    def text(self) -> str:
-        """The Socket.IO packet, without the Engine.IO type before it."""
-        return self._payload.decode()
+    def payload(self) -> str:
+        """The packet as polling carries it."""
+        return self._encoded.decode()
 
     @cached_property
     def frame(self) -> bytes:
-        """The complete, unmasked WebSocket frame."""
-        return frame(b"4" + self._payload)
+        """The complete WebSocket frame."""
+        return frame(self._encoded)
 
     @property
     def size(self) -> int:
-        """Length of the Socket.IO packet, in bytes."""
-        return len(self._payload)
-
-
-def frame(payload: bytes) -> bytes:
-    """A final text frame as a server sends it."""
-    length = len(payload)
-    if length < 126:
-        return struct.pack("!BB", _FINAL_TEXT, length) + payload
-    if length < 1 << 16:
-        return struct.pack("!BBH", _FINAL_TEXT, 126, length) + payload
-    return struct.pack("!BBQ", _FINAL_TEXT, 127, length) + payload
+        """Length of the packet, in bytes."""
+        return len(self._encoded)
 
 
 def fault_of_event_name(name: str) -> str:

@@ -49,19 +49,24 @@ class ClientHandlers:
             "unsubscribe": self._unsubscribe,
         }
 
-    def admits(self, request: web.Request) -> bool:
-        """Whether the client may open another connection."""
-        admitted = self._admission.allows(self._address(request))
+    def address_of(self, request: web.Request) -> str:
+        """The client's address, as far as proxies are trusted."""
+        forwarded_for = request.headers.getall("X-Forwarded-For", [])
+        return client_address(request.remote or "", forwarded_for, self._trusted_hops)
+
+    def admits(self, address: str) -> bool:
+        """Whether the address may open another connection."""
+        admitted = self._admission.allows(address)
         self._hub.meter.handshake_failures += not admitted
         return admitted
 
-    def opened(self, request: web.Request) -> None:
-        """An Engine.IO session begins."""
-        self._admission.opened(self._address(request))
+    def opened(self, address: str) -> None:
+        """A session of this address begins."""
+        self._admission.opened(address)
 
-    def closed(self, request: web.Request) -> None:
-        """An Engine.IO session has ended."""
-        self._admission.closed(self._address(request))
+    def closed(self, address: str) -> None:
+        """A session of this address has ended."""
+        self._admission.closed(address)
 
     async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
         """Let a client in, as the token's user or as nobody. Raises Refused, or NotNow when that cannot be known."""
@@ -131,10 +136,6 @@ class ClientHandlers:
             raise Malformed("token must be a non-empty string")
         claims = await self._verifier.verify(token)
         return Identity(claims.user_id, claims.session_id, claims.epoch, claims.expires_at)
-
-    def _address(self, request: web.Request) -> str:
-        forwarded_for = request.headers.getall("X-Forwarded-For", [])
-        return client_address(request.remote or "", forwarded_for, self._trusted_hops)
 
 
 def _names(event: str, arguments: tuple[object, ...]) -> Sequence[str]:

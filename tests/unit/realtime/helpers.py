@@ -21,9 +21,10 @@ from services.realtime.domain.market import Market, Rates
 from services.realtime.domain.packets import Packet
 from services.realtime.domain.payloads import Quote, Tick
 from services.realtime.domain.registry import Socket
+from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.handlers.subjects import SubjectHandlers
-from services.realtime.socketio_adapter import Options, SocketServer
+from services.realtime.socketio_adapter import SocketServer
 
 NOW = 1_700_000_000_000.0  # the FakeClock's start, in milliseconds
 PATIENCE = 5.0  # seconds
@@ -54,7 +55,7 @@ class FakeOutlet:
 
     def events(self, name: str = "") -> list[Any]:
         """The data of what was sent under a name, or name and data of everything."""
-        decoded = [msgspec.json.decode(packet.text[1:]) for packet in self.packets]
+        decoded = [msgspec.json.decode(packet.payload[2:]) for packet in self.packets]
         return [data for event, data in decoded if event == name] if name else [tuple(item) for item in decoded]
 
 

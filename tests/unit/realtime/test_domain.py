@@ -42,7 +42,7 @@ def test_a_wrong_channel_name_is_refused_with_a_reason(name, reason):
 
 
 def test_a_packet_is_a_socketio_event():
-    assert Packet("note", b'{"n":1}').text == '2["note",{"n":1}]'
+    assert Packet("note", b'{"n":1}').payload == '42["note",{"n":1}]'
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tests.unit.realtime.helpers import NOW, tick
 
 
 def prices(packet):
-    return msgspec.json.decode(packet.text[1:])[1]
+    return msgspec.json.decode(packet.payload[2:])[1]
 
 
 def candle(open_time, close="2", closed=False):

@@ -1,0 +1,153 @@
+"""The WebSocket transport: one object for each connection, which the event loop calls directly.
+
+After the handshake the connection is taken from aiohttp: its parser, its request, its task and their 15 KB are gone,
+and a packet is read without waking a task. Nothing is compressed (deflate costs 64 KiB a connection and most of the
+CPU, see socketio/socket.io issue 3477), and a write never waits.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+
+from aiohttp import web
+
+from services.realtime.domain.frames import BINARY, TEXT, frame
+from services.realtime.engine import frames
+from services.realtime.engine.frames import FrameError, FrameReader, close_frame
+from services.realtime.engine.link import Receiver
+from services.realtime.engine.packets import MESSAGE, Malformed, Received, Sendable, decode
+
+CLOSE_TIMEOUT = 2.0  # seconds a client may take to confirm the end
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+
+
+class WebSocket(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = ("_closing", "_reader", "_transport", "receiver")
+
+    name = "websocket"
+    receiver: Receiver
+
+    def __init__(self, transport: asyncio.Transport, max_message: int) -> None:
+        self._transport = transport
+        self._reader = FrameReader(max_message)
+        self._closing = False
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has left unread."""
+        return self._transport.get_write_buffer_size()
+
+    def send(self, packet: Sendable) -> None:
+        """Write a packet."""
+        if not self._closing:
+            self._transport.write(packet.frame)
+
+    def close(self, by_client: bool = False, code: int = frames.NORMAL_CLOSURE) -> None:
+        """Say goodbye, and wait a little for the answer, so that the client reads everything before it."""
+        if self._closing:
+            return
+        self._closing = True
+        self._transport.write(close_frame(code))
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
+
+    def abort(self) -> None:
+        """End at once; what was not sent is dropped."""
+        self._closing = True
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """The event loop has read something."""
+        try:
+            for opcode, payload in self._reader.feed(data):
+                self._take(opcode, payload)
+        except (FrameError, Malformed) as error:
+            self.close(code=error.code if isinstance(error, FrameError) else frames.PROTOCOL_ERROR)
+            self.receiver.lost()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._closing = True
+        self.receiver.lost()
+
+    def pause_writing(self) -> None:
+        """The buffer is filling."""
+        self.receiver.hold()
+
+    def resume_writing(self) -> None:
+        """The buffer is empty enough."""
+        self.receiver.resume()
+
+    def _take(self, opcode: int, payload: bytes) -> None:
+        if opcode == frames.CLOSE:
+            self._confirm_close()
+        elif self._closing:
+            return
+        elif opcode == frames.PING:
+            self._transport.write(frame(payload, frames.PONG))
+        elif opcode == TEXT:
+            self.receiver.received(decode(_text(payload)))
+        elif opcode == BINARY:
+            self.receiver.received(Received(MESSAGE, payload))
+
+    def _confirm_close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._transport.write(close_frame(frames.NORMAL_CLOSURE))
+        self._transport.close()
+
+
+class Detached(web.StreamResponse):
+    """Tells aiohttp that there is nothing left to answer."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write nothing."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing."""
+
+
+def is_handshake(request: web.Request) -> bool:
+    """Whether the request asks for a WebSocket (RFC 6455, section 4.2.1)."""
+    headers = request.headers
+    connection = [option.strip().lower() for option in headers.get("Connection", "").split(",")]
+    try:
+        key = base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
+    except binascii.Error:
+        return False
+    return (
+        request.method == "GET"
+        and "upgrade" in connection
+        and headers.get("Upgrade", "").lower() == "websocket"
+        and headers.get("Sec-WebSocket-Version") == "13"
+        and len(key) == 16
+    )
+
+
+def accept(request: web.Request, max_message: int, hold_buffer: int) -> tuple[WebSocket, bytes]:
+    """Answer the handshake and take the connection over; returns what the client has sent early as well."""
+    protocol, transport = request.protocol, request.transport
+    if transport is None:
+        raise ConnectionResetError
+    digest = hashlib.sha1(request.headers["Sec-WebSocket-Key"].encode() + _GUID, usedforsecurity=False).digest()
+    transport.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+    )
+    websocket = WebSocket(transport, max_message)
+    early = protocol._message_tail
+    protocol.transport = None  # or aiohttp would close it
+    transport.set_protocol(websocket)
+    transport.set_write_buffer_limits(high=hold_buffer)
+    protocol.connection_lost(None)
+    return websocket, early
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise FrameError(frames.NOT_UTF8, "text is UTF-8") from None

@@ -1,1 +1,0 @@
-from engineio.async_server import AsyncServer as AsyncServer
