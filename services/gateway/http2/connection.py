@@ -21,6 +21,7 @@ WRITE_SLICE = 256 * 1024  # bytes serialised at once
 LINGER_SECONDS = 0.5  # for the client to read why the connection ends
 GOAWAY_SECONDS = 1.0  # between the two steps of the end, for a client that does not answer a ping
 DRAIN_PING = b"draining"
+MOST_FORGIVEN = 1000
 
 
 class Http2Connection(asyncio.Protocol):
@@ -41,6 +42,7 @@ class Http2Connection(asyncio.Protocol):
         self.sender = Sender(self.codec, engine, self.flush_soon)
         self._supervision = Supervision(self)
         self._backlog: deque[Stream] = deque()
+        self._forgiven: dict[int, None] = {}  # streams that we have ended; what was on its way may still arrive
         self._last_stream = 0
         self._cancelled = 0  # the stream that the client has just reset
         self._flushing = self._dispatching = False  # in the next turn
@@ -62,9 +64,9 @@ class Http2Connection(asyncio.Protocol):
         """Parse what has arrived and begin what it asks for."""
         if self.over:
             return
-        flood = self.meter.read(data, self.engine.loop.time())
-        if flood is not None:
-            self.abandon(flood)
+        fault = self.meter.read(data, self.engine.loop.time(), self.streams, self._forgiven)
+        if fault is not None:
+            self.abandon(*fault)
             return
         try:
             for start in range(0, len(data), READ_SLICE):
@@ -110,6 +112,7 @@ class Http2Connection(asyncio.Protocol):
         if len(self.streams) >= self.engine.limits.streams:
             self.engine.events[Event.REFUSED_STREAMS] += 1
             self._refused = True
+            self._forgive(stream_id)
             self.codec.reset_stream(stream_id, ErrorCode.REFUSED_STREAM)
             return
         try:
@@ -144,8 +147,15 @@ class Http2Connection(asyncio.Protocol):
             stream.on_closed()
             if not self.streams:
                 self.idle_since = self.engine.loop.time()
-        if event.error_code and event.stream_id != self._cancelled:
-            self._count_reset()
+        if event.stream_id != self._cancelled and (event.error_code or stream is None or not stream.ended):
+            self._forgive(event.stream_id)
+            if event.error_code:
+                self._count_reset()
+
+    def _forgive(self, stream_id: int) -> None:
+        self._forgiven[stream_id] = None
+        if len(self._forgiven) > MOST_FORGIVEN:
+            del self._forgiven[next(iter(self._forgiven))]
 
     def _count_reset(self) -> None:
         """Resets that we send count like those that we receive: a client can provoke them (CVE-2025-8671)."""
@@ -172,6 +182,7 @@ class Http2Connection(asyncio.Protocol):
     def _refuse(self, stream_id: int, refused: Refused, *, early: bool) -> None:
         """Answer for the application."""
         self.engine.events[Event.REFUSED_REQUESTS] += 1
+        self._forgive(stream_id)
         headers, body = response.refusal(refused.status, refused.detail)
         self.sender.send_head(stream_id, response.head(refused.status, headers), ended=False)
         self.sender.send_data(stream_id, body, ended=True)

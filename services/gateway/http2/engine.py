@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK_SECONDS = 1.0  # how often patience is looked at; every time-out is late by at most this
-
 
 class Engine:
     """The application, the limits and the connections."""
@@ -76,8 +74,8 @@ class Engine:
         logger.exception("the application has failed")
 
     def _tick(self) -> None:
-        self._timer = self.loop.call_later(TICK_SECONDS, self._tick)
-        self.common_headers = self.config.response_headers("h2")  # the date, once a second
+        self._timer = self.loop.call_later(self.limits.tick, self._tick)
+        self.common_headers = self.config.response_headers("h2")  # with the date of this second
         now = self.loop.time()
         for connection in list(self.connections):
             connection.check(now)

@@ -72,3 +72,4 @@ class Http1Server(TCPServer):
             elif deadline is None and self.header_timeout:
                 deadline = self.loop.time() + self.header_timeout
         await self.protocol.handle(Closed())
+        await self.idle_task.stop()  # it would keep the connection for as long as it may be idle

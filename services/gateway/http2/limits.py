@@ -34,3 +34,4 @@ class Limits:
     body_timeout: float = 15.0  # in which a client owes us `minimum_rate` of a request body
     stall_timeout: float = 30.0  # in which a client takes `minimum_rate` of an answer
     minimum_rate: int = 240  # bytes a second, averaged over the timeout
+    tick: float = 1.0  # how often the time is looked at; every time-out may come late by so much

@@ -1,27 +1,56 @@
-"""Follows the frames of a connection by their headers alone, before anything is parsed, and counts the costly kinds.
+"""Follows the frames of a connection by their headers alone, before anything is parsed.
 
 libnghttp2 defends itself where a flood would fill its memory. What a flood costs in time is measured here, one budget
-for every frame that asks for nothing (CVE-2019-9511 to 9518, CVE-2023-44487, CVE-2024-27316).
+for every frame that asks for nothing (CVE-2019-9511 to 9518, CVE-2023-44487, CVE-2024-27316). And it passes over some
+mistakes of clients that RFC 9113 wants to end the connection; they are found here as well.
 """
 
+from collections.abc import Container
+from typing import NamedTuple
+
 from services.gateway.http2.buckets import TokenBucket
+from services.gateway.http2.codec import ErrorCode
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.statistics import Event
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
 FRAME_HEADER = 9
 
-DATA, HEADERS, RST_STREAM, CONTINUATION = 0, 1, 3, 9
+DATA, HEADERS, PRIORITY, RST_STREAM, CONTINUATION = 0, 1, 2, 3, 9
 END_STREAM, END_HEADERS = 0x1, 0x4
 
 EARNED_BY_REQUEST = 2  # a window update for the stream and one for the connection are common
 BYTES_PER_TOKEN = 512  # of answers; clients update their windows as they read
 
 
+class Fault(NamedTuple):
+    """Why a connection has to end."""
+
+    event: Event
+    code: ErrorCode
+
+
+FRAME_FLOOD = Fault(Event.FRAME_FLOODS, ErrorCode.ENHANCE_YOUR_CALM)
+RESET_FLOOD = Fault(Event.RESET_FLOODS, ErrorCode.ENHANCE_YOUR_CALM)
+CLOSED_STREAM = Fault(Event.PROTOCOL_ERRORS, ErrorCode.STREAM_CLOSED)
+PRIORITY_OF_NOTHING = Fault(Event.PROTOCOL_ERRORS, ErrorCode.PROTOCOL_ERROR)
+
+
 class FrameMeter:
     """The frames of one connection."""
 
-    __slots__ = ("_control", "_flags", "_head", "_kind", "_resets", "_skip", "block_since")
+    __slots__ = (
+        "_control",
+        "_flags",
+        "_head",
+        "_kind",
+        "_last",
+        "_opened",
+        "_resets",
+        "_reused",
+        "_skip",
+        "block_since",
+    )
 
     def __init__(self, limits: Limits, resets: TokenBucket, now: float) -> None:
         self._control = TokenBucket(*limits.control_frames, now)
@@ -29,24 +58,28 @@ class FrameMeter:
         self._skip = len(PREFACE)  # bytes until the next frame header
         self._head = b""  # the part of a frame header that has arrived
         self._kind = self._flags = 0  # of the last frame whose header has arrived
+        self._last = 0  # the highest stream
+        self._opened: list[int] = []  # streams that began in what was read last
+        self._reused: list[int] = []  # streams that had begun before, and were written to
         self.block_since: float | None = None  # when the header block began that is still incomplete
 
-    def read(self, data: bytes, now: float) -> Event | None:
-        """Take in what has arrived. Returns the budget that is overdrawn."""
+    def read(self, data: bytes, now: float, streams: Container[int], forgiven: Container[int]) -> Fault | None:
+        """Take in what has arrived.
+
+        Those who write to a stream that is neither among `streams`, the open ones, nor among those `forgiven`, which
+        we have ended without them, are at fault.
+        """
         if self._head:
             data, self._head = self._head + data, b""
         control, resets = self._walk(data)
-        if not self._in_block():
-            self.block_since = None
-        elif self.block_since is None:
-            self.block_since = now
+        self.block_since = None if not self._in_block() else now if self.block_since is None else self.block_since
         if control < 0:
             self._control.earn(-control)
         elif control and not self._control.take(control, now):
-            return Event.FRAME_FLOODS
+            return FRAME_FLOOD
         if resets and not self._resets.take(resets, now):
-            return Event.RESET_FLOODS
-        return None
+            return RESET_FLOOD
+        return self._reuse(streams, forgiven) if self._reused else None
 
     def sent(self, size: int) -> None:
         """Answers were sent: the client may speak of them."""
@@ -55,21 +88,43 @@ class FrameMeter:
     def _walk(self, data: bytes) -> tuple[int, int]:
         """Go from frame to frame. Returns the cost in control frames, and the resets."""
         control = resets = 0
+        self._opened.clear()
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
             kind, flags = self._kind, self._flags = data[position + 3], data[position + 4]
             length = data[position] << 16 | data[position + 1] << 8 | data[position + 2]
-            position += FRAME_HEADER + length
             if kind == HEADERS:
                 control -= EARNED_BY_REQUEST
+                self._note(data, position, opens=True)
             elif kind == RST_STREAM:
                 resets += 1
             elif kind != DATA or (length == 0 and not flags & END_STREAM):
                 control += 1
+            if kind in (DATA, PRIORITY):
+                self._note(data, position, opens=False)
+            position += FRAME_HEADER + length
         self._skip = max(0, position - size)
         if position < size:
             self._head = data[position:]
         return control, resets
+
+    def _note(self, data: bytes, position: int, *, opens: bool) -> None:
+        stream = int.from_bytes(data[position + 5 : position + FRAME_HEADER], "big") & 0x7FFFFFFF
+        if stream > self._last:
+            if opens:
+                self._last = stream
+                self._opened.append(stream)
+        elif self._kind != PRIORITY or not stream:
+            self._reused.append(stream)
+
+    def _reuse(self, streams: Container[int], forgiven: Container[int]) -> Fault | None:
+        reused, self._reused = self._reused, []
+        for stream in reused:
+            if not stream:
+                return PRIORITY_OF_NOTHING
+            if stream not in streams and stream not in forgiven and stream not in self._opened:
+                return CLOSED_STREAM
+        return None
 
     def _in_block(self) -> bool:
         return self._kind in (HEADERS, CONTINUATION) and (self._skip > 0 or not self._flags & END_HEADERS)

@@ -21,8 +21,8 @@ class Stream:
     """A request on a connection. Nothing here waits unless the application is ahead of the client."""
 
     __slots__ = (
-        "_chunks", "_complete", "_connection", "_ended", "_gone", "_head", "_readable", "_sender", "_silent", "_status",
-        "_task", "_told", "_trailers", "_writable", "body_patience", "received", "request", "sent", "stall_patience",
+        "_chunks", "_complete", "_connection", "_gone", "_head", "_readable", "_sender", "_silent", "_status",
+        "_task", "_told", "_trailers", "_writable", "body_patience", "ended", "received", "request", "sent", "stall_patience",
         "stream_id", "unread",
     )  # fmt: skip
 
@@ -36,7 +36,7 @@ class Stream:
         self.sent = 0  # bytes of the answer's body, handed to the connection
         self.body_patience: Patience | None = None
         self.stall_patience: Patience | None = None
-        self._ended = ended  # the request's body has arrived
+        self.ended = ended  # the request's body has arrived
         self._told = False  # and the application knows
         self._chunks: list[bytes] = []
         self._head: list[Header] | None = None  # the answer's, until there is a first part of its body
@@ -63,7 +63,7 @@ class Stream:
 
     def on_data(self, data: bytes, ended: bool) -> None:
         """A part of the request's body; the client may send as much again when the application has taken it."""
-        self._ended = ended
+        self.ended = ended
         self.received += len(data)
         if data:
             self._chunks.append(data)
@@ -86,7 +86,7 @@ class Stream:
     @property
     def owes_body(self) -> bool:
         """Whether it is the client's turn to send some of the body."""
-        return not (self._ended or self._complete or self.unread)
+        return not (self.ended or self._complete or self.unread)
 
     # What the application calls
 
@@ -94,7 +94,7 @@ class Stream:
         """The next part of the body; after its end, wait until the client is gone or the answer complete."""
         while not (self._gone or self._complete):
             if not self._told:
-                if self._chunks or self._ended:
+                if self._chunks or self.ended:
                     return self._next_part()
                 self._continue()
             if self._readable is None:
@@ -125,8 +125,8 @@ class Stream:
     def _next_part(self) -> Message:
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._drop_unread()
-        self._told = self._ended
-        return {"type": "http.request", "body": body, "more_body": not self._ended}
+        self._told = self.ended
+        return {"type": "http.request", "body": body, "more_body": not self.ended}
 
     def _drop_unread(self) -> None:
         if self._chunks:
@@ -185,7 +185,7 @@ class Stream:
         self._complete = True
         self._drop_unread()
         self._wake(self._readable)
-        if not self._ended:
+        if not self.ended:
             self._sender.answered_early(self.stream_id)
 
     def _inform(self, status: int, headers: list[Header]) -> None:
