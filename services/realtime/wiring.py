@@ -10,6 +10,7 @@ from services.kit.bus import Bus
 from services.kit.rpc import RpcServer, channel
 from services.kit.token_updates import follow, jwks_of
 from services.kit.tokens import TokenVerifier
+from services.realtime.adapters.flusher import Flusher
 from services.realtime.adapters.http import HttpServer, Listening
 from services.realtime.adapters.prices import Warmer
 from services.realtime.adapters.user_events import UserEvents
@@ -32,6 +33,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     runtime.health.add("nats", bus.ping, critical=False)
     market = Market(Rates(settings.prices_hz, settings.symbol_hz, settings.candles_hz))
     hub = Hub(runtime.replica_id, market, runtime.clock, settings.max_subscriptions)
+    Flusher(hub, runtime.clock)
     verifier = await _verify_tokens(settings, runtime, bus, hub)
     await _follow_prices(settings, runtime, bus, hub)
     cluster = Cluster(runtime.replica_id, hub, runtime.clock)
@@ -63,7 +65,6 @@ async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub) -> UserEvents:
     subjects, events = SubjectHandlers(hub, runtime.clock), UserEvents(bus)
     await subjects.subscribe(bus)
     runtime.background("user events", lambda: events.follow(subjects.user))
-    runtime.background("flush", subjects.flush)
     runtime.background("expire", subjects.expire)
     return events
 

@@ -1,6 +1,6 @@
 """Market data on its way to clients: the latest of everything, conflated for each channel that has subscribers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from services.realtime.domain.channels import Channel, Kind, candles, symbol_prices
@@ -34,9 +34,19 @@ class Market:
         self._rates = rates
         self._latest: dict[str, Tick] = {}
         self._candles: dict[str, CandleView] = {}  # by channel
-        self._ticking: Conflation[Tick] = Conflation()
-        self._drawing: Conflation[CandleView] = Conflation()
+        self._ticking: Conflation[Tick] = Conflation(self._wake)
+        self._drawing: Conflation[CandleView] = Conflation(self._wake)
         self._symbols: set[str] = set()
+        self._listener: Callable[[float], None] | None = None
+
+    def on_waiting(self, listener: Callable[[float], None]) -> None:
+        """Tell the listener when something begins to wait, and when it is due (seconds of a monotonic clock)."""
+        self._listener = listener
+
+    @property
+    def next_due(self) -> float:
+        """When there is something to send again; infinite while nothing waits."""
+        return min(self._ticking.next_due, self._drawing.next_due)
 
     @property
     def replaced(self) -> int:
@@ -104,6 +114,10 @@ class Market:
         for channel, drawn in self._drawing.take_due(now):
             for _, candle in sorted(drawn.items()):
                 yield Dispatch(channel, _candle_update(channel, candle, sent_at))
+
+    def _wake(self, moment: float) -> None:
+        if self._listener is not None:
+            self._listener(moment)
 
 
 def _price_update(ticks: Mapping[str, Tick], sent_at: float) -> Packet:

@@ -1,4 +1,4 @@
-"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Runs the hub's clockwork as well."""
+"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Watches over tokens as well."""
 
 import logging
 from typing import Protocol
@@ -13,7 +13,6 @@ from services.realtime.translation import candle_of, is_json_object, millisecond
 
 logger = logging.getLogger(__name__)
 
-FLUSH_INTERVAL = 0.005  # seconds: ticks that arrive together leave together
 EXPIRY_INTERVAL = 0.5  # seconds
 
 EVERYBODY = "*"
@@ -70,12 +69,6 @@ class SubjectHandlers:
             )
         else:
             logger.warning("user event %d carries no JSON object and is dropped", sequence)
-
-    async def flush(self) -> None:
-        """Send what is due, for ever."""
-        while True:
-            await self._clock.sleep(FLUSH_INTERVAL)
-            self._hub.flush()
 
     async def expire(self) -> None:
         """Watch over tokens, for ever."""

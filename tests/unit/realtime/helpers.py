@@ -14,6 +14,7 @@ from services.kit.errors import Unauthenticated, Unavailable
 from services.kit.health import Health
 from services.kit.testing import FakeBus, FakeClock
 from services.kit.tokens import Claims
+from services.realtime.adapters.flusher import Flusher
 from services.realtime.adapters.http import HttpServer, Listening
 from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
@@ -93,6 +94,7 @@ class Node:
         self.bus = FakeBus()
         self.health = Health()
         self.hub = Hub("node-1", Market(Rates(prices=20, symbol=50, candles=50)), self.clock, max_subscriptions=50)
+        Flusher(self.hub, self.clock)
         self.clients = ClientHandlers(self.hub, FakeVerifier(), Admission(per_address), trusted_hops)
         self.subjects = SubjectHandlers(self.hub, self.clock)
         listening = Listening(host="127.0.0.1", port=port, max_payload=10_000, drain_spread=0.1)
@@ -104,9 +106,7 @@ class Node:
 async def running(node: Node) -> AsyncIterator[Node]:
     await node.subjects.subscribe(node.bus)
     await node.server.start()
-    flush = asyncio.create_task(node.subjects.flush())
     yield node
-    flush.cancel()
     await node.server.drain(1)
 
 

@@ -1,19 +1,23 @@
 from services.realtime.domain.conflation import Conflation
 
 
+def build() -> Conflation[int]:
+    return Conflation(lambda moment: None)
+
+
 def due(conflation: Conflation[int], now: float) -> dict[str, dict[str, int]]:
     return dict(conflation.take_due(now))
 
 
 def test_the_first_value_after_a_pause_is_due_at_once():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.open("prices", 0.2, {})
     conflation.offer("prices", "BTC", 1)
     assert due(conflation, 100.0) == {"prices": {"BTC": 1}}
 
 
 def test_the_last_value_wins_and_what_it_replaced_is_counted():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.open("prices", 0.2, {})
     for value in (1, 2, 3):
         conflation.offer("prices", "BTC", value)
@@ -23,7 +27,7 @@ def test_the_last_value_wins_and_what_it_replaced_is_counted():
 
 
 def test_a_channel_is_not_written_to_more_often_than_its_interval():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.open("prices", 0.2, {})
     sent = 0
     for step in range(1000):  # one second of a thousand values
@@ -33,7 +37,7 @@ def test_a_channel_is_not_written_to_more_often_than_its_interval():
 
 
 def test_channels_keep_their_own_pace():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.open("slow", 1.0, {})
     conflation.open("fast", 0.1, {})
     for channel in ("slow", "fast"):
@@ -46,7 +50,7 @@ def test_channels_keep_their_own_pace():
 
 
 def test_what_waits_is_not_seen_yet_so_that_nothing_comes_twice():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.open("prices", 0.2, {"BTC": 1})
     conflation.offer("prices", "BTC", 2)
     assert conflation.seen("prices") == {"BTC": 1}
@@ -55,7 +59,7 @@ def test_what_waits_is_not_seen_yet_so_that_nothing_comes_twice():
 
 
 def test_nothing_is_kept_for_a_channel_without_subscribers():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.offer("prices", "BTC", 1)
     conflation.open("prices", 0.2, {})
     conflation.offer("prices", "BTC", 2)
@@ -64,9 +68,22 @@ def test_nothing_is_kept_for_a_channel_without_subscribers():
 
 
 def test_only_the_greatest_keys_are_remembered_where_that_is_asked_for():
-    conflation: Conflation[int] = Conflation()
+    conflation = build()
     conflation.open("candles", 0.2, {}, keep=1)
     for key in ("003", "001", "002"):
         conflation.offer("candles", key, 0)
     assert len(due(conflation, 0.0)["candles"]) == 3
     assert list(conflation.seen("candles")) == ["003"]
+
+
+def test_whoever_flushes_is_woken_when_a_channel_begins_to_wait_and_only_then():
+    moments = []
+    conflation = Conflation(moments.append)
+    conflation.open("prices", 0.2, {})
+    for value in range(3):
+        conflation.offer("prices", "BTC", value)
+    assert (moments, conflation.next_due) == ([float("-inf")], float("-inf"))
+    due(conflation, 100.0)
+    assert conflation.next_due == float("inf")
+    conflation.offer("prices", "BTC", 4)
+    assert (moments[1:], conflation.next_due) == ([100.2], 100.2)

@@ -1,0 +1,39 @@
+"""When to flush: milliseconds after something begins to wait, or when its channel may be written to; never idly."""
+
+import asyncio
+
+from services.kit.clock import Clock
+from services.realtime.domain.hub import Hub
+
+GATHERING = 0.005  # seconds: ticks that arrive together leave together
+
+
+class Flusher:
+    """Flushes the hub by a timer that is set only while something waits."""
+
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._set_for = float("inf")
+        hub.market.on_waiting(self._wake)
+
+    def _wake(self, moment: float) -> None:
+        now = self._clock.monotonic()
+        moment = max(moment, now + GATHERING)
+        if moment >= self._set_for:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._set_for = moment
+        self._timer = self._loop.call_later(moment - now, self._flush)
+
+    def _flush(self) -> None:
+        self._timer, self._set_for = None, float("inf")
+        try:
+            self._hub.flush()
+        finally:
+            due = self._hub.market.next_due
+            if due < float("inf"):
+                self._wake(due)

@@ -1,0 +1,39 @@
+import asyncio
+
+from services.kit.clock import SystemClock
+from services.realtime.adapters.flusher import Flusher
+from tests.unit.realtime.helpers import NOW, build_hub, eventually, join, tick
+
+
+async def test_ticks_leave_by_themselves_and_within_their_channels_pace():
+    hub = build_hub(SystemClock())
+    Flusher(hub, SystemClock())
+    _, outlet = join(hub, "prices:BTC-USD")  # at most 20 a second
+    for number in range(60):
+        hub.market.tick(tick(seq=number, published_at=NOW + number))
+        await asyncio.sleep(0.005)
+    await eventually(lambda: outlet.events("price_update")[-1]["prices"]["BTC-USD"]["seq"] == 59)
+    assert 2 <= len(outlet.packets) <= 20
+
+
+async def test_while_nothing_waits_there_is_no_timer():
+    hub = build_hub(SystemClock())
+    flusher = Flusher(hub, SystemClock())
+    join(hub, "prices")
+    assert flusher._timer is None
+    hub.market.tick(tick())
+    assert flusher._timer is not None
+    await eventually(lambda: flusher._timer is None)
+
+
+async def test_a_channel_that_is_due_at_once_does_not_wait_for_one_that_is_not():
+    hub = build_hub(SystemClock())
+    Flusher(hub, SystemClock())
+    hub.market.learn(["BTC-USD", "ETH-USD"])
+    _, slow = join(hub, "prices", id="slow")
+    hub.market.tick(tick(seq=1))
+    await eventually(lambda: slow.packets)
+    _, fast = join(hub, "prices:ETH-USD", id="fast")
+    hub.market.tick(tick("ETH-USD", seq=1))
+    await asyncio.sleep(0.05)
+    assert (len(slow.packets), len(fast.packets)) == (1, 1)
