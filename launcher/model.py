@@ -69,4 +69,5 @@ class Process:
     restart: Restart = field(default_factory=Restart)
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 12.0  # from the stop signal to SIGKILL
+    shown: str = ""  # a pattern: only such lines reach the screen, all reach the log file; empty shows everything
     own_user: bool = False  # refuses to run as root: root runs it as the unprivileged user instead

@@ -17,6 +17,7 @@ VALKEY = Process(
     ports=(Port("valkey_port", 6379),),
     gives={"CV_REDIS_URL": "redis://127.0.0.1:{valkey_port}/0"},
     ready=Ready(probes.valkey, "{valkey_port}"),
+    shown=r"(?i)error|fatal|failed",
     awaited=True,
     replaced_by="CV_REDIS_URL",
 )
@@ -28,6 +29,7 @@ NATS = Process(
     ports=(Port("nats_port", 4222),),
     gives={"CV_NATS_URL": "nats://127.0.0.1:{nats_port}"},
     ready=Ready(probes.nats, "{nats_port}"),
+    shown=r"\[(WRN|ERR|FTL)\]",
     awaited=True,
     replaced_by="CV_NATS_URL",
 )
@@ -43,6 +45,7 @@ POSTGRES = Process(
     ports=(Port("postgres_port", 5432),),
     gives={"CV_DATABASE_URL": "postgresql://postgres@127.0.0.1:{postgres_port}/cryptovault"},
     ready=Ready(probes.postgres, "{postgres_port}"),
+    shown=r"\b(WARNING|FATAL|PANIC):",
     awaited=True,
     replaced_by="CV_DATABASE_URL",
     prepare=postgres.prepare,

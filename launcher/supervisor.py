@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -140,7 +141,8 @@ class Supervisor:
     def _output(self, line: str) -> None:
         self.last_lines.append(line)
         self._log.write(line)
-        self._console.line(self.name, line)
+        if re.search(self.launch.process.shown, line):
+            self._console.line(self.name, line)
 
     async def _watch_readiness(self) -> None:
         since, pause = time.monotonic(), PROBE_EVERY

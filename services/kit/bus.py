@@ -97,6 +97,7 @@ class Bus:
         self._subscriptions: list[Subscription] = []
         self._listeners: list[Listener] = []
         self._connecting: asyncio.Task[None] | None = None
+        self._closing = False
         self._established = False  # a client that never had a connection cannot be closed
         self.client = Client()
 
@@ -210,9 +211,11 @@ class Bus:
         logger.debug("NATS: %r", error)
 
     async def _note_disconnect(self) -> None:
-        logger.warning("NATS is away")
+        if not self._closing:
+            logger.warning("NATS is away")
 
     async def _close(self) -> None:
+        self._closing = True
         if self._connecting is not None:
             self._connecting.cancel()
             with suppress(asyncio.CancelledError, Exception):
