@@ -12,9 +12,36 @@ import pytest
 
 from services.gateway.http2.limits import Limits
 from tests.unit.gateway_http2.wire import (
-    CANCEL, CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, GET, GOAWAY, HEADERS, NO_ERROR, PING, POST, PREFACE,
-    PRIORITY, REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, Fields, Running, Wire, block, data, frame, headers,
-    path, ping, reset, serving, settings, window_update,
+    CANCEL,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    ENHANCE_YOUR_CALM,
+    GET,
+    GOAWAY,
+    HEADERS,
+    NO_ERROR,
+    PING,
+    POST,
+    PREFACE,
+    PRIORITY,
+    REFUSED_STREAM,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    Fields,
+    Running,
+    Wire,
+    block,
+    data,
+    frame,
+    headers,
+    path,
+    ping,
+    reset,
+    serving,
+    settings,
+    window_update,
 )  # fmt: skip
 
 pytestmark = pytest.mark.integration
@@ -504,11 +531,17 @@ async def test_garbage_of_all_kinds_leaves_the_server_standing(server: Running) 
 # The end
 
 
-async def test_the_end_of_the_server_loses_no_request(server: Running, app: App) -> None:
-    wire = await Wire.connect(server.port)
+@pytest.fixture
+async def patient(app: App) -> AsyncIterator[Running]:
+    async with serving(app, graceful_timeout=2.0) as running:
+        yield running
+
+
+async def test_the_end_of_the_server_loses_no_request(patient: Running, app: App) -> None:
+    wire = await Wire.connect(patient.port)
     wire.send(headers(1, path("/wait")))
     await wait_until(lambda: app.begun == 1)
-    server.stop.set()
+    patient.stop.set()
     notice = await wire.until(lambda frame: frame.kind == GOAWAY)
     wire.send(headers(3, path("/wait")))  # was on its way
     asked = await wire.until(lambda frame: frame.kind == PING)
@@ -518,6 +551,18 @@ async def test_the_end_of_the_server_loses_no_request(server: Running, app: App)
     assert [await wire.answer(1), await wire.answer(3)] == [(200, b""), (200, b"")]
     await wire.until_closed(2.0)
     assert [int.from_bytes(one.payload[:4], "big") for one in (notice, last)] == [2**31 - 1, 3]
+
+
+async def test_what_is_in_flight_may_end_before_a_client_hears_of_the_end(patient: Running, app: App) -> None:
+    """Some clients take GOAWAY for a failure of all their requests."""
+    wire = await Wire.connect(patient.port)
+    wire.send(headers(1, path("/wait")))
+    await wait_until(lambda: app.begun == 1)
+    patient.stop.set()
+    app.go_on.set()
+    assert await wire.answer(1) == (200, b"")
+    await wire.until(lambda frame: frame.kind == GOAWAY)
+    assert [one.kind for one in wire.frames].index(GOAWAY) > [one.stream for one in wire.frames].index(1)
 
 
 async def test_the_end_of_the_server_does_not_wait_for_ever(server: Running, app: App) -> None:

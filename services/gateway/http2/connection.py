@@ -8,6 +8,7 @@ from typing import Any, cast
 from services.gateway.http2 import codec, response
 from services.gateway.http2.buckets import TokenBucket
 from services.gateway.http2.codec import ErrorCode, NGH2Error
+from services.gateway.http2.ending import Ending
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.meter import FrameMeter
 from services.gateway.http2.request import Refused, Request
@@ -15,13 +16,14 @@ from services.gateway.http2.sender import Sender
 from services.gateway.http2.statistics import Event
 from services.gateway.http2.stream import Stream
 from services.gateway.http2.supervision import Supervision
+from services.gateway.http2.websocket import WebSocketStream
 
 READ_SLICE = 16 * 1024  # bytes parsed at once; streams above the limit are refused in between
 WRITE_SLICE = 256 * 1024  # bytes serialised at once
 LINGER_SECONDS = 0.5  # for the client to read why the connection ends
-GOAWAY_SECONDS = 1.0  # between the two steps of the end, for a client that does not answer a ping
-DRAIN_PING = b"draining"
 MOST_FORGIVEN = 1000
+
+AnyStream = Stream | WebSocketStream
 
 
 class Http2Connection(asyncio.Protocol):
@@ -31,7 +33,7 @@ class Http2Connection(asyncio.Protocol):
         now = engine.loop.time()
         self.engine = engine
         self._on_lost = on_lost
-        self.streams: dict[int, Stream] = {}
+        self.streams: dict[int, AnyStream] = {}
         self.greeted = False  # the client's first frame has arrived
         self.paused = False  # the transport is behind
         self.written = 0  # bytes handed to the transport
@@ -41,13 +43,14 @@ class Http2Connection(asyncio.Protocol):
         self.meter = FrameMeter(engine.limits, self._resets, now)
         self.sender = Sender(self.codec, engine, self.flush_soon)
         self._supervision = Supervision(self)
-        self._backlog: deque[Stream] = deque()
+        self._ending = Ending(self)
+        self._backlog: deque[AnyStream] = deque()
         self._forgiven: dict[int, None] = {}  # streams that we have ended; what was on its way may still arrive
         self._last_stream = 0
         self._cancelled = 0  # the stream that the client has just reset
         self._flushing = self._dispatching = False  # in the next turn
         self._refused = False  # streams, whose resets are still to be sent
-        self._draining = self._accepting_ended = self.over = False
+        self.over = False  # nothing is read any more
 
     # What the transport calls
 
@@ -120,7 +123,11 @@ class Http2Connection(asyncio.Protocol):
         except Refused as refused:
             self._refuse(stream_id, refused, early=not event.end_stream)
             return
-        stream = self.streams[stream_id] = Stream(self, stream_id, request, event.end_stream)
+        if request.protocol is None:
+            stream: AnyStream = Stream(self, stream_id, request, event.end_stream)
+        else:
+            stream = WebSocketStream(self, stream_id, request)
+        self.streams[stream_id] = stream
         self._backlog.append(stream)
 
     def _on_data(self, event: codec.DataReceived) -> None:
@@ -147,6 +154,7 @@ class Http2Connection(asyncio.Protocol):
             stream.on_closed()
             if not self.streams:
                 self.idle_since = self.engine.loop.time()
+                self._ending.streams_ended()
         if event.stream_id != self._cancelled and (event.error_code or stream is None or not stream.ended):
             self._forgive(event.stream_id)
             if event.error_code:
@@ -167,8 +175,7 @@ class Http2Connection(asyncio.Protocol):
         self.greeted = True
 
     def _on_ping_answered(self, event: codec.PingAcknowledged) -> None:
-        if event.opaque_data == DRAIN_PING:
-            self._last_goaway()
+        self._ending.ping_answered(event.opaque_data)
 
     def _on_over(self, event: codec.ConnectionClosed) -> None:
         """Everything that was promised is in the transport's hands."""
@@ -234,22 +241,8 @@ class Http2Connection(asyncio.Protocol):
         self._supervision.check(now)
 
     def drain(self) -> None:
-        """End when the streams have: first tell the client to open no more, then which ones were taken.
-
-        Between the two lies a round trip, for those that are on their way (RFC 9113 section 6.8).
-        """
-        if not (self._draining or self.over):
-            self._draining = True
-            self.codec.send_shutdown_notice()
-            self.codec.ping(DRAIN_PING)
-            self.engine.loop.call_later(GOAWAY_SECONDS, self._last_goaway)
-            self.flush_soon()
-
-    def _last_goaway(self) -> None:
-        if not (self._accepting_ended or self.over):
-            self._accepting_ended = True
-            self.codec.send_goaway()
-            self.flush_soon()
+        """End when the streams have."""
+        self._ending.begin()
 
     def abandon(self, event: Event, code: ErrorCode = ErrorCode.ENHANCE_YOUR_CALM) -> None:
         """End at once, with a reason for the client and a count for us."""

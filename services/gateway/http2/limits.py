@@ -34,4 +34,6 @@ class Limits:
     body_timeout: float = 15.0  # in which a client owes us `minimum_rate` of a request body
     stall_timeout: float = 30.0  # in which a client takes `minimum_rate` of an answer
     minimum_rate: int = 240  # bytes a second, averaged over the timeout
+    # At the end, for what is in flight, before the client is told: some take GOAWAY for a failure (httpx among them).
+    goaway_delay: float = 2.0
     tick: float = 1.0  # how often the time is looked at; every time-out may come late by so much

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from services.gateway.http2.codec import Connection, ErrorCode, NGH2Error
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.request import Header
 from services.gateway.http2.statistics import Event
 
-if TYPE_CHECKING:
-    from services.gateway.http2.stream import Stream
+
+class Sending(Protocol):
+    """A stream, as far as it sends."""
+
+    stream_id: int
+
+    def on_drained(self) -> None:
+        """What was sent has left the queue, or most of it."""
 
 
 class ClientGone(OSError):
@@ -26,7 +32,7 @@ class Sender:
         self._codec = codec
         self._engine = engine
         self._flush_soon = flush_soon
-        self._full: set[Stream] = set()  # whose applications wait for the client
+        self._full: set[Sending] = set()  # whose applications wait for the client
         self._early: set[int] = set()  # streams that were answered before their request had ended
 
     def send_head(self, stream_id: int, headers: list[Header], *, ended: bool) -> None:
@@ -63,18 +69,18 @@ class Sender:
             self._codec.acknowledge_received_data(size, stream_id)
             self._flush_soon()
 
-    def is_full(self, stream: "Stream") -> bool:
+    def is_full(self, stream: Sending) -> bool:
         """Whether more of an answer waits to be sent than is good; if so, the stream is told when it has gone."""
         if self._codec.queued_body_size(stream.stream_id) <= self._engine.limits.write_queue:
             return False
         self._full.add(stream)
         return True
 
-    def queued(self, stream: "Stream") -> int:
+    def queued(self, stream: Sending) -> int:
         """Bytes of an answer that wait to be sent."""
         return self._codec.queued_body_size(stream.stream_id)
 
-    def is_stuck(self, stream: "Stream") -> bool:
+    def is_stuck(self, stream: Sending) -> bool:
         """Whether an answer waits for the client to open the stream's window."""
         return self.queued(stream) > 0 >= self._codec.stream_remote_window_size(stream.stream_id)
 
@@ -83,7 +89,7 @@ class Sender:
         """Whether all answers wait for the client to open the connection's window."""
         return self._codec.queued_body_size() > 0 >= self._codec.remote_window_size
 
-    def forget(self, stream_id: int, stream: "Stream | None") -> None:
+    def forget(self, stream_id: int, stream: Sending | None) -> None:
         """A stream has ended."""
         self._early.discard(stream_id)
         if stream is not None:

@@ -21,8 +21,8 @@ class Stream:
     """A request on a connection. Nothing here waits unless the application is ahead of the client."""
 
     __slots__ = (
-        "_chunks", "_complete", "_connection", "_gone", "_head", "_readable", "_sender", "_silent", "_status",
-        "_task", "_told", "_trailers", "_writable", "body_patience", "ended", "received", "request", "sent", "stall_patience",
+        "_chunks", "_complete", "_connection", "_gone", "_head", "_readable", "_sender", "_silent", "_status", "_task",
+        "_told", "_trailers", "_writable", "body_patience", "ended", "received", "request", "sent", "stall_patience",
         "stream_id", "unread",
     )  # fmt: skip
 
@@ -142,8 +142,9 @@ class Stream:
     # The answer
 
     def _start(self, message: Message) -> None:
-        self._status = status = int(message["status"])
+        status = int(message["status"])
         self._head = response.head(status, message.get("headers", ()))
+        self._status = status
         self._silent = status in WITHOUT_BODY or self.request.method == "HEAD"
         if message.get("trailers") and not self._silent:
             self._trailers = []

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 from services.gateway.http2.codec import ErrorCode
 from services.gateway.http2.patience import Patience
 from services.gateway.http2.statistics import Event
-from services.gateway.http2.stream import Stream
 
 if TYPE_CHECKING:
-    from services.gateway.http2.connection import Http2Connection
+    from services.gateway.http2.connection import AnyStream, Http2Connection
 
 
 class Supervision:
@@ -51,7 +50,7 @@ class Supervision:
         its_turn = buffered > 0 or (not connection.over and connection.sender.is_blocked)
         return self._reading.lost(now, limits.stall_timeout, least, moved, its_turn=its_turn)
 
-    def _check_stream(self, stream: Stream, now: float) -> None:
+    def _check_stream(self, stream: "AnyStream", now: float) -> None:
         limits = self._connection.engine.limits
         if stream.body_patience is None:
             stream.body_patience, stream.stall_patience = Patience(), Patience()
@@ -66,6 +65,6 @@ class Supervision:
         if stream.stall_patience.lost(now, limits.stall_timeout, least, taken, its_turn=stuck):
             self._give_up(stream, Event.STALLED_ANSWERS)
 
-    def _give_up(self, stream: Stream, event: Event) -> None:
+    def _give_up(self, stream: "AnyStream", event: Event) -> None:
         self._connection.engine.events[event] += 1
         self._connection.sender.reset(stream.stream_id, ErrorCode.CANCEL)

@@ -209,7 +209,7 @@ async def serving(
     """A server that listens, with its time-outs looked at often."""
     config, running = Config(), Running(free_port(), asyncio.Event())
     config.bind, config.include_server_header, config.errorlog = [f"127.0.0.1:{running.port}"], False, None
-    config.graceful_timeout = 1.0
+    config.graceful_timeout = 0.2
     if certificate is not None:
         config.certfile, config.keyfile = str(certificate.chain), str(certificate.key)
     for name, value in options.items():
@@ -218,7 +218,7 @@ async def serving(
     for sock in (*sockets.secure_sockets, *sockets.insecure_sockets):
         sock.listen(config.backlog)
     if ENGINE == "ngh2":
-        fast = replace(limits or Limits(), tick=0.05)
+        fast = replace(limits or Limits(), tick=0.05, goaway_delay=0.1)
         work = serve(app, config, sockets=sockets, shutdown_trigger=running.stop.wait, limits=fast)
     else:
         work = worker_serve(wrap_app(app, 0, "asgi"), config, sockets=sockets, shutdown_trigger=running.stop.wait)

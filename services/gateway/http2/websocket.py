@@ -1,0 +1,143 @@
+"""WebSockets over HTTP/2 (RFC 8441): Hypercorn's own, on a stream of ours."""
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.task_group import TaskGroup
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.protocol import events as stock
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.typing import ASGIFramework, ConnectionState
+
+from services.gateway.http2 import response
+from services.gateway.http2.patience import Patience
+from services.gateway.http2.request import Request
+from services.gateway.http2.sender import ClientGone
+from services.gateway.http2.statistics import Event
+
+if TYPE_CHECKING:
+    from services.gateway.http2.connection import Http2Connection
+
+
+class WebSocketStream:
+    """A WebSocket on a connection; to the connection it is a stream like any other."""
+
+    def __init__(self, connection: "Http2Connection", stream_id: int, request: Request) -> None:
+        self._connection = connection
+        self._sender = connection.sender
+        self._request = request
+        self.stream_id = stream_id
+        self.received = self.sent = self.unread = 0
+        self.ended = False
+        self.body_patience: Patience | None = None
+        self.stall_patience: Patience | None = None
+        self.owes_body = False  # it may be silent for as long as it likes; the socket has pings of its own
+        self._inbox: list[bytes] = []
+        self._gone = self._answered = False
+        self._changed = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # What the connection tells
+
+    def begin(self) -> None:
+        """Call the application."""
+        if not self._gone:
+            self._connection.engine.events[Event.WEBSOCKETS] += 1
+            self._task = self._connection.engine.loop.create_task(self._run())
+
+    def cancel(self) -> None:
+        """Stop the application: the server ends."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def on_data(self, data: bytes, ended: bool) -> None:
+        """A part of what the client says; it may say as much again when the application has taken it."""
+        self.ended = ended
+        self._inbox.append(data)
+        self._changed.set()
+
+    def on_closed(self) -> None:
+        """The stream has ended."""
+        self._gone = True
+        self._changed.set()
+        self._writable.set()
+
+    def on_drained(self) -> None:
+        """What was sent has left the queue, or most of it."""
+        self._writable.set()
+
+    # The application's side
+
+    async def _run(self) -> None:
+        try:
+            async with TaskGroup(self._connection.engine.loop) as group:
+                socket = self._socket(group)
+                await socket.handle(self._handshake())
+                await self._pump(socket)
+                await socket.handle(stock.StreamClosed(self.stream_id))
+        except* Exception:
+            self._connection.engine.application_failed()
+        finally:
+            self._task = None
+            self._end()
+
+    def _socket(self, group: TaskGroup) -> WSStream:
+        connection, engine = self._connection, self._connection.engine
+        app = ASGIWrapper(cast("ASGIFramework", engine.app))
+        secure = connection.scheme == "https"
+        return WSStream(
+            app, engine.config, WorkerContext(None), group, secure, connection.client, connection.server, self._send,
+            self.stream_id,
+        )  # fmt: skip
+
+    def _handshake(self) -> stock.Request:
+        request = self._request
+        target = request.raw_path + (b"?" + request.query if request.query else b"")
+        state = cast("ConnectionState", self._connection.engine.state)
+        return stock.Request(self.stream_id, request.headers, "2", "CONNECT", target, state)
+
+    async def _pump(self, socket: WSStream) -> None:
+        """Hand what the client says to the socket, until one of them has had enough."""
+        while not (self._gone or self._answered):
+            inbox, self._inbox = self._inbox, []
+            for data in inbox:
+                if data:
+                    await socket.handle(stock.Data(self.stream_id, data))
+                    self._sender.acknowledge(self.stream_id, len(data))
+            if self.ended and not self._inbox:
+                return
+            self._changed.clear()
+            if not (self._inbox or self._gone or self._answered):
+                await self._changed.wait()
+
+    async def _send(self, event: stock.Event) -> None:
+        with suppress(ClientGone):
+            match event:
+                case stock.Response(headers=headers, status_code=status):
+                    self._sender.send_head(self.stream_id, response.head(status, headers), ended=False)
+                case stock.Body(data=data) | stock.Data(data=data):
+                    await self._send_data(data)
+                case stock.EndBody() | stock.EndData() | stock.StreamClosed():
+                    self._end()
+
+    async def _send_data(self, data: bytes) -> None:
+        if self._answered:
+            return
+        self.sent += len(data)
+        self._sender.send_data(self.stream_id, data, ended=False)
+        while self._sender.is_full(self) and not self._gone:
+            self._writable.clear()
+            await self._writable.wait()
+
+    def _end(self) -> None:
+        if self._answered or self._gone:
+            return
+        self._answered = True
+        self._changed.set()
+        with suppress(ClientGone):
+            self._sender.send_data(self.stream_id, b"", ended=True)
+            if not self.ended:
+                self._sender.answered_early(self.stream_id)
