@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import cast
 
@@ -12,6 +13,8 @@ from hypercorn.utils import wrap_app
 from starlette.types import ASGIApp
 
 from services.gateway.certificate import Certificate
+from services.gateway.http2.limits import Limits
+from services.gateway.http2.serving import serve
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +44,16 @@ def hypercorn_config(host: str, port: int, tls_port: int, certificate: Certifica
     config.ssl_handshake_timeout = 10.0
     config.websocket_ping_interval = 25.0
     config.websocket_max_message_size = MEBIBYTE
-    config.wsgi_max_body_size = 0
     return config
 
 
 class HttpServer:
     """Serves an ASGI application until it is drained."""
 
-    def __init__(self, app: ASGIApp, config: Config) -> None:
-        self._app = cast("ASGIFramework", app)  # the same protocol, written down twice
+    def __init__(self, app: ASGIApp, config: Config, engine: str = "ngh2") -> None:
+        self._app = app
         self._config = config
+        self._engine = engine  # of HTTP/2: ours on ngh2, or Hypercorn's own
         self._stopping = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
@@ -59,10 +62,16 @@ class HttpServer:
         self._config.create_ssl_context()  # fails here, before anybody thinks that we are up
         sockets = self._config.create_sockets()
         _listen(sockets, self._config.backlog)
-        app = wrap_app(self._app, self._config.wsgi_max_body_size, "asgi")
-        serve = worker_serve(app, self._config, sockets=sockets, shutdown_trigger=self._stopping.wait)
-        self._serving = asyncio.create_task(serve, name="hypercorn")
+        self._serving = asyncio.create_task(self._serve(sockets), name="hypercorn")
         self._serving.add_done_callback(_report)
+
+    def _serve(self, sockets: Sockets) -> Coroutine[None, None, None]:
+        config, stop = self._config, self._stopping.wait
+        if self._engine == "ngh2":
+            limits = Limits(streams=config.h2_max_concurrent_streams, idle_timeout=config.keep_alive_timeout)
+            return serve(self._app, config, sockets=sockets, shutdown_trigger=stop, limits=limits)
+        app = cast("ASGIFramework", self._app)  # the same protocol, written down twice
+        return worker_serve(wrap_app(app, 0, "asgi"), config, sockets=sockets, shutdown_trigger=stop)
 
     async def drain(self, grace: float) -> None:
         """Close the listeners; end when the requests in flight are answered, or after `grace` seconds."""

@@ -24,6 +24,12 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         "Folder for the certificate that the gateway makes for development when it is given none",
         default=".run/tls",
     )
+    http2_engine: str = setting(
+        "CV_GATEWAY_HTTP2_ENGINE",
+        "What speaks HTTP/2: the gateway's engine on ngh2, or Hypercorn's own",
+        default="ngh2",
+        choices=("ngh2", "hypercorn"),
+    )
     realtime_url: str = setting(
         "CV_REALTIME_URL", "Where /socket.io/ is forwarded to", default="http://127.0.0.1:8002", url=True
     )

@@ -63,7 +63,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     sockets = WebSocketForwarder(session, target, settings.trusted_proxy_hops, runtime.stopping)
     app = application(pipeline(routes, parts), sockets)
     config = hypercorn_config(settings.host, settings.port, settings.tls_port, _certificate(settings))
-    runtime.serve(HttpServer(app, config))
+    runtime.serve(HttpServer(app, config, settings.http2_engine))
     runtime.background("stats", lambda: runtime.stats.run(bus))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.gateway.http2.codec import Connection, ErrorCode, NGH2Error
 from services.gateway.http2.engine import Engine
@@ -20,7 +20,10 @@ class Sending(Protocol):
 
 
 class ClientGone(OSError):
-    """The client has reset the stream or closed the connection; nothing can be sent any more."""
+    """The client has reset the stream or closed the connection; nothing can be sent any more.
+
+    libnghttp2 may know before the stream does: the event that says so is still to come.
+    """
 
 
 class Sender:
@@ -37,20 +40,35 @@ class Sender:
 
     def send_head(self, stream_id: int, headers: list[Header], *, ended: bool) -> None:
         """Begin an answer. Raises ClientGone."""
-        headers += self._engine.common_headers
-        self._submit(self._codec.send_response, stream_id, headers, end_stream=ended)
+        try:
+            self._codec.send_response(stream_id, headers + self._engine.common_headers, end_stream=ended)
+        except NGH2Error as error:
+            raise ClientGone(str(error)) from None
+        self._flush_soon()
 
     def inform(self, stream_id: int, headers: list[Header]) -> None:
         """Send an informational answer (1xx). Raises ClientGone."""
-        self._submit(self._codec.send_informational_response, stream_id, headers)
+        try:
+            self._codec.send_informational_response(stream_id, headers)
+        except NGH2Error as error:
+            raise ClientGone(str(error)) from None
+        self._flush_soon()
 
     def send_data(self, stream_id: int, data: bytes, *, ended: bool) -> None:
         """Send a part of an answer's body. Raises ClientGone."""
-        self._submit(self._codec.send_data, stream_id, data, end_stream=ended)
+        try:
+            self._codec.send_data(stream_id, data, end_stream=ended)
+        except NGH2Error as error:
+            raise ClientGone(str(error)) from None
+        self._flush_soon()
 
     def send_trailers(self, stream_id: int, headers: list[Header]) -> None:
         """End an answer with trailers. Raises ClientGone."""
-        self._submit(self._codec.send_trailers, stream_id, headers)
+        try:
+            self._codec.send_trailers(stream_id, headers)
+        except NGH2Error as error:
+            raise ClientGone(str(error)) from None
+        self._flush_soon()
 
     def answered_early(self, stream_id: int) -> None:
         """An answer is complete before its request is: the rest is not wanted."""
@@ -106,10 +124,3 @@ class Sender:
             for stream_id in [one for one in self._early if not self._codec.queued_body_size(one)]:
                 self._early.discard(stream_id)
                 self.reset(stream_id, ErrorCode.NO_ERROR)
-
-    def _submit(self, action: Callable[..., None], stream_id: int, content: Any, **options: bool) -> None:
-        try:
-            action(stream_id, content, **options)
-        except NGH2Error as error:  # the stream has ended, though the event that says so is still to come
-            raise ClientGone(str(error)) from None
-        self._flush_soon()

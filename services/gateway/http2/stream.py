@@ -110,7 +110,8 @@ class Stream:
         kind = message["type"]
         if kind == "http.response.body":
             self._send_body(message.get("body", b""), message.get("more_body", False))
-            await self._wait_writable()
+            if not self._complete:
+                await self._wait_writable()
         elif kind == "http.response.start" and not self._status:
             self._start(message)
         elif kind == "http.response.early_hint" and not self._status:
@@ -193,7 +194,7 @@ class Stream:
         self._sender.inform(self.stream_id, response.head(status, headers))
 
     async def _wait_writable(self) -> None:
-        while not (self._complete or self._gone) and self._sender.is_full(self):
+        while not self._gone and self._sender.is_full(self):
             if self._writable is None:
                 self._writable = asyncio.Event()
             self._writable.clear()
