@@ -14,7 +14,7 @@ from services.realtime.engine.packets import message
 from services.realtime.engine.session import Options, Session
 from services.realtime.socketio_server import SocketIO
 
-OPTIONS = Options(ping_interval=0.3, ping_timeout=0.2, max_payload=1_000_000, messages_per_second=1000.0, burst=1000)
+OPTIONS = Options(ping_interval=0.3, ping_timeout=0.2, max_payload=1_000_000)
 CONNECT_TIMEOUT = 1.0  # seconds
 NAMESPACES = ("/", "/custom")
 

@@ -33,6 +33,18 @@ class Settings(CommonSettings, UpstreamSettings, ProxySettings, TokenSettings):
         default=1 << 20,
         minimum=1 << 16,
     )
+    messages_per_second: float = setting(
+        "CV_REALTIME_MESSAGES_PER_SECOND",
+        "Messages that a client may send per second; three seconds' worth may come at once",
+        default=50.0,
+        minimum=1,
+    )
+    handshakes_per_second: float = setting(
+        "CV_REALTIME_HANDSHAKES_PER_SECOND",
+        "New connections served per second; when more come at once they wait their turn, a few seconds at most",
+        default=2000.0,
+        minimum=1,
+    )
     ping_interval_seconds: float = setting(
         "CV_REALTIME_PING_INTERVAL_SECONDS", "Pause between two pings of a client", default=25.0, minimum=1
     )

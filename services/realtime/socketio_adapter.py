@@ -13,7 +13,7 @@ from socketio.exceptions import ConnectionRefusedError
 
 from services.realtime.domain.packets import Packet
 from services.realtime.domain.registry import Outlet
-from services.realtime.engine.session import BY_SERVER, SLOW, Options, Session
+from services.realtime.engine.session import BY_SERVER, SLOW, TOO_FAST, Options, Session
 from services.realtime.socketio_server import SocketIO
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Clients(Protocol):
         """A session of this address begins."""
         ...
 
-    def closed(self, address: str) -> None:
+    def closed(self, address: str, reason: str) -> None:
         """A session of this address has ended."""
         ...
 
@@ -52,8 +52,12 @@ class Clients(Protocol):
         """A client sent an event; returns the acknowledgement."""
         ...
 
-    def was_slow(self) -> None:
-        """A client was cut off because it read too slowly."""
+    def fell_behind(self, socket_id: str) -> None:
+        """A client reads more slowly than it is written to."""
+        ...
+
+    def caught_up(self, socket_id: str) -> None:
+        """A client has read what was waiting for it."""
         ...
 
 
@@ -91,10 +95,15 @@ class _Server(SocketIO):
     async def closed(self, session: Session, reason: str) -> None:
         """A session has ended."""
         await super().closed(session, reason)
-        self._clients.closed(session.address)
-        if reason == SLOW:
-            logger.info("a client that reads too slowly was cut off")
-            self._clients.was_slow()
+        self._clients.closed(session.address, reason)
+        if reason in (SLOW, TOO_FAST):
+            logger.info("a client was cut off: %s", reason)
+
+    def held(self, session: Session, slow: bool) -> None:
+        """A client has fallen behind, or has caught up."""
+        tell = self._clients.fell_behind if slow else self._clients.caught_up
+        for client in self.manager.of_session(session):
+            tell(client.sid)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Let something end in the background."""
@@ -145,3 +154,7 @@ class _Client:
     def close(self) -> None:
         """End the transport."""
         self._session.close()
+
+    def cut_off(self) -> None:
+        """End the transport at once."""
+        self._session.cut(SLOW)

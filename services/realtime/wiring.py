@@ -65,7 +65,7 @@ async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub) -> UserEvents:
     subjects, events = SubjectHandlers(hub, runtime.clock), UserEvents(bus)
     await subjects.subscribe(bus)
     runtime.background("user events", lambda: events.follow(subjects.user))
-    runtime.background("expire", subjects.expire)
+    runtime.background("watch", subjects.watch)
     return events
 
 
@@ -74,7 +74,9 @@ def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: Tok
     options = Options(
         allowed_origins=settings.allowed_origins,
         max_payload=settings.max_payload_bytes,
+        hold_buffer=settings.max_buffer_bytes // 16,
         max_buffer=settings.max_buffer_bytes,
+        messages_per_second=settings.messages_per_second,
         ping_interval=settings.ping_interval_seconds,
         ping_timeout=settings.ping_timeout_seconds,
     )
@@ -83,6 +85,7 @@ def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: Tok
         port=settings.port,
         max_payload=settings.max_payload_bytes,
         drain_spread=settings.drain_spread_seconds,
+        handshakes_per_second=settings.handshakes_per_second,
     )
     runtime.serve(HttpServer(listening, SocketServer(options, clients), clients, hub, runtime.health))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from services.kit.health import Health
+from services.realtime.domain.admission import Turnstile
 from services.realtime.domain.hub import Hub
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.socketio_adapter import SocketServer
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 SOCKETIO_PATH = "/socket.io/"
 BACKLOG = 4096  # connections that wait to be accepted, when all clients return at once
+LONGEST_WAIT = 5.0  # seconds a newcomer is kept waiting
 SLICES = 20  # in which clients are sent away when draining
 SHUTDOWN_TIMEOUT = 2.0  # seconds for requests in flight, once all sockets are closed
 
@@ -28,6 +30,7 @@ class Listening:
     port: int
     max_payload: int  # bytes of a request's body
     drain_spread: float  # seconds over which clients are sent away
+    handshakes_per_second: float = 2000.0
 
 
 class HttpServer:
@@ -42,6 +45,7 @@ class HttpServer:
         self._hub = hub
         self._health = health
         self._draining = False
+        self._turnstile = Turnstile(listening.handshakes_per_second, LONGEST_WAIT)
         self._runner = web.AppRunner(
             self._application(listening.max_payload),
             access_log=None,
@@ -85,9 +89,17 @@ class HttpServer:
         if "sid" not in request.query and request.method == "GET":
             if self._draining:
                 raise web.HTTPServiceUnavailable(text="this node is stopping", headers={"Retry-After": "1"})
+            await self._take_turn()
             if not self._clients.admits(address):
                 raise web.HTTPTooManyRequests(text="too many connections from this address")
         return await self._sockets.handle(request, address)
+
+    async def _take_turn(self) -> None:
+        wait = self._turnstile.wait(asyncio.get_running_loop().time())
+        if wait is None:
+            raise web.HTTPServiceUnavailable(text="too many newcomers", headers={"Retry-After": "2"})
+        if wait > 0:
+            await asyncio.sleep(wait)
 
     async def _close_sockets(self, spread: float) -> None:
         sockets = list(self._hub.registry.all())

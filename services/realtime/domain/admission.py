@@ -26,6 +26,26 @@ class Admission:
             del self._open[address]
 
 
+class Turnstile:
+    """Lets newcomers in at a steady rate, so that a storm of reconnections does not stall those who are here.
+
+    The generic cell rate algorithm (ITU-T I.371): each newcomer is given the next free moment.
+    """
+
+    def __init__(self, per_second: float, longest: float) -> None:
+        self._interval = 1 / per_second
+        self._longest = longest  # seconds that anybody is kept waiting
+        self._next = float("-inf")
+
+    def wait(self, now: float) -> float | None:
+        """How many seconds a newcomer waits; None when it had better come again later."""
+        turn = max(self._next, now)
+        if turn - now > self._longest:
+            return None
+        self._next = turn + self._interval
+        return turn - now
+
+
 def client_address(peer: str, forwarded_for: Sequence[str], trusted_hops: int) -> str:
     """The client's address. Trusted proxies appended whom they heard to X-Forwarded-For; the rest is hearsay."""
     entries = [entry.strip() for header in forwarded_for for entry in header.split(",") if entry.strip()]

@@ -9,7 +9,8 @@ from services.kit.clock import Clock
 from services.realtime.domain import payloads
 from services.realtime.domain.channels import NOTIFICATIONS, Channel, InvalidChannel, Kind, parse
 from services.realtime.domain.expiry import Expiries
-from services.realtime.domain.market import Market
+from services.realtime.domain.laggards import Laggards
+from services.realtime.domain.market import Market, packets_of
 from services.realtime.domain.meter import Meter
 from services.realtime.domain.packets import Packet
 from services.realtime.domain.payloads import MILLISECONDS, Rejection, Subscribed, UserEvent, encode
@@ -27,6 +28,7 @@ class Hub:
         self._clock = clock
         self._max_subscriptions = max_subscriptions
         self._expiries = Expiries()
+        self._laggards = Laggards(self.meter)
 
     def connect(self, socket: Socket, identity: Identity | None) -> None:
         """Take in a new socket."""
@@ -46,6 +48,7 @@ class Hub:
             return
         self.unsubscribe(socket, list(socket.channels))
         self.registry.remove(socket)
+        self._laggards.forget(socket)
         self.meter.disconnects += 1
 
     def authenticate(self, socket: Socket, identity: Identity) -> None:
@@ -83,6 +86,7 @@ class Hub:
             if channel is None:
                 continue
             ended.append(name)
+            self._laggards.leave(socket, name)
             if self.registry.leave(socket, name):
                 self.market.close(channel)
         return ended
@@ -91,9 +95,28 @@ class Hub:
         """Send what is due on all channels."""
         sent_at = self._milliseconds()
         for dispatch in self.market.due(self._clock.monotonic(), sent_at):
-            members = self.registry.members(dispatch.channel)
-            self._send(dispatch.packet, members)
+            members = self._laggards.keep(dispatch, self.registry.members(dispatch.channel))
+            for packet in dispatch.packets:
+                self._send(packet, members)
             self.meter.delayed(dispatch.published_at, sent_at)
+
+    def hold(self, socket: Socket) -> None:
+        """The socket reads more slowly than it is written to."""
+        self._laggards.hold(socket, self._clock.monotonic())
+
+    def release(self, socket: Socket) -> None:
+        """The socket has read what was waiting for it."""
+        self._laggards.release(socket, self._clock.monotonic())
+        self._catch_up()
+
+    def tend(self) -> None:
+        """Write to slow sockets what they missed, and cut off those for which there is no hope."""
+        if not self._laggards:
+            return
+        for socket in self._laggards.take_hopeless(self._clock.monotonic()):
+            self._laggards.forget(socket)
+            socket.outlet.cut_off()
+        self._catch_up()
 
     def broadcast(self, channel: str, event: str, data: bytes) -> None:
         """Send an event to the subscribers of a channel, "*" being everybody. `data` is a JSON object."""
@@ -156,6 +179,13 @@ class Hub:
         snapshot = self.market.snapshot(channel, self._milliseconds())
         if snapshot is not None:
             self._send(snapshot, [socket])
+
+    def _catch_up(self) -> None:
+        sent_at = self._milliseconds()
+        for socket, missed in self._laggards.take_due(self._clock.monotonic()):
+            for channel, changes in missed.items():
+                for packet in packets_of(channel, changes, sent_at):
+                    self._send(packet, [socket])
 
     def _end_session(self, socket: Socket, reason: str) -> None:
         lost = self.unsubscribe(socket, [NOTIFICATIONS.name])

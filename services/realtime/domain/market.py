@@ -18,13 +18,21 @@ class Rates:
     candles: float = 5.0
 
 
+Change = Tick | CandleView
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A packet for the subscribers of a channel; `published_at` of each price in it, for the delay statistics."""
+    """What changed on a channel, and the same encoded for its subscribers."""
 
     channel: str
-    packet: Packet
-    published_at: tuple[float, ...] = ()
+    changes: Mapping[str, Change]
+    packets: tuple[Packet, ...]
+
+    @property
+    def published_at(self) -> Iterator[float]:
+        """When each price in it was published, for the delay statistics."""
+        return (change.published_at for change in self.changes.values() if isinstance(change, Tick))
 
 
 class Market:
@@ -109,15 +117,22 @@ class Market:
     def due(self, now: float, sent_at: float) -> Iterator[Dispatch]:
         """What is to be sent now (seconds of a monotonic clock), each channel's changes encoded once."""
         for channel, ticks in self._ticking.take_due(now):
-            published_at = tuple(tick.published_at for tick in ticks.values())
-            yield Dispatch(channel, _price_update(ticks, sent_at), published_at)
+            yield Dispatch(channel, ticks, packets_of(channel, ticks, sent_at))
         for channel, drawn in self._drawing.take_due(now):
-            for _, candle in sorted(drawn.items()):
-                yield Dispatch(channel, _candle_update(channel, candle, sent_at))
+            yield Dispatch(channel, drawn, packets_of(channel, drawn, sent_at))
 
     def _wake(self, moment: float) -> None:
         if self._listener is not None:
             self._listener(moment)
+
+
+def packets_of(channel: str, changes: Mapping[str, Change], sent_at: float) -> tuple[Packet, ...]:
+    """Changes of a channel, encoded: prices in one packet, candles one by one in their order."""
+    ticks = {symbol: change for symbol, change in changes.items() if isinstance(change, Tick)}
+    if ticks:
+        return (_price_update(ticks, sent_at),)
+    candles = [change for _, change in sorted(changes.items()) if isinstance(change, CandleView)]
+    return tuple(_candle_update(channel, candle, sent_at) for candle in candles)
 
 
 def _price_update(ticks: Mapping[str, Tick], sent_at: float) -> Packet:

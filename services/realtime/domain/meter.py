@@ -18,7 +18,10 @@ class Meter:
     disconnects: int = 0
     handshake_failures: int = 0
     ticks_received: int = 0
-    slow_disconnects: int = 0
+    slow_conflated: int = 0  # sockets that fell behind
+    slow_lowered: int = 0  # those whose rate was lowered
+    slow_disconnects: int = 0  # those that were cut off
+    fast_disconnects: int = 0  # sockets that sent too much
     _delays: deque[float] = field(default_factory=lambda: deque(maxlen=DELAY_SAMPLES))
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
 

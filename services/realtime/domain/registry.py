@@ -23,6 +23,10 @@ class Outlet(Protocol):
         """End the transport: stock clients reconnect."""
         ...
 
+    def cut_off(self) -> None:
+        """End the transport at once, without what waits: the client reads too slowly."""
+        ...
+
     @property
     def transport(self) -> str:
         """Either "websocket" or "polling"."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 from aiohttp import web
@@ -17,6 +18,7 @@ from services.realtime.engine.websocket import Detached, WebSocket
 from services.realtime.engine.wheel import TimerWheel
 
 MAX_PACKETS_PER_POST = 64
+FAREWELL_CHECK = 0.02  # seconds
 TURNS = 250  # of the timer wheel between two pings
 
 # The reference implementation's errors (socketio/socket.io, packages/engine.io/lib/server.ts).
@@ -41,6 +43,7 @@ class Engine:
         self.sessions: dict[str, Session] = {}
         self._pings: TimerWheel[Session] = TimerWheel(options.ping_interval / TURNS, Session.beat)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._websockets: set[WebSocket] = set()
 
     async def handle(self, request: web.Request, address: str) -> web.StreamResponse:
         """Serve one request of the client at this address."""
@@ -55,11 +58,15 @@ class Engine:
             return self._response(request, error, status=400, content_type="application/json")
 
     async def shutdown(self) -> None:
-        """End what is left."""
+        """End what is left, and wait until clients have read all that was written to them, or had time to."""
         for session in list(self.sessions.values()):
             session.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._pings.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(websocket.CLOSE_TIMEOUT):
+                while self._websockets:
+                    await asyncio.sleep(FAREWELL_CHECK)
 
     def forget(self, session: Session) -> None:
         """A session has ended."""
@@ -131,7 +138,7 @@ class Engine:
         return self._detach(link, early)
 
     def _accept(self, request: web.Request) -> tuple[WebSocket, bytes]:
-        return websocket.accept(request, self.options.max_payload, self.options.hold_buffer)
+        return websocket.accept(request, self.options.max_payload, self.options.hold_buffer, self._websockets)
 
     def _detach(self, link: WebSocket, early: bytes) -> web.StreamResponse:
         if early:

@@ -20,6 +20,8 @@ TRANSPORT_ERROR = "transport error"
 TOO_FAST = "too many messages"
 SLOW = "slow"
 
+BURST = 3.0  # seconds' worth of messages that a client may send at once
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -32,7 +34,6 @@ class Options:
     ping_interval: float = 25.0
     ping_timeout: float = 20.0
     messages_per_second: float = 50.0
-    burst: int = 100  # messages that may come at once
 
 
 class Handlers(Protocol):
@@ -217,4 +218,4 @@ class Session:
         """The generic cell rate algorithm (ITU-T I.371): each message moves a moment that may not run far ahead."""
         options = self._owner.options
         self._paced = max(self._paced, now) + 1 / options.messages_per_second
-        return self._paced - now > options.burst / options.messages_per_second
+        return self._paced - now > BURST

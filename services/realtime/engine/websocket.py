@@ -26,13 +26,15 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 class WebSocket(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_closing", "_reader", "_transport", "receiver")
+    __slots__ = ("_closing", "_open", "_reader", "_transport", "receiver")
 
     name = "websocket"
     receiver: Receiver
 
-    def __init__(self, transport: asyncio.Transport, max_message: int) -> None:
+    def __init__(self, transport: asyncio.Transport, max_message: int, open_sockets: set["WebSocket"]) -> None:
         self._transport = transport
+        self._open = open_sockets
+        self._open.add(self)
         self._reader = FrameReader(max_message)
         self._closing = False
 
@@ -71,6 +73,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self._closing = True
+        self._open.discard(self)
         self.receiver.lost()
 
     def pause_writing(self) -> None:
@@ -127,8 +130,13 @@ def is_handshake(request: web.Request) -> bool:
     )
 
 
-def accept(request: web.Request, max_message: int, hold_buffer: int) -> tuple[WebSocket, bytes]:
-    """Answer the handshake and take the connection over; returns what the client has sent early as well."""
+def accept(
+    request: web.Request, max_message: int, hold_buffer: int, open_sockets: set[WebSocket]
+) -> tuple[WebSocket, bytes]:
+    """Answer the handshake and take the connection over; returns what the client has sent early as well.
+
+    `open_sockets` holds the WebSocket until its connection has ended. Raises ConnectionResetError.
+    """
     protocol, transport = request.protocol, request.transport
     if transport is None:
         raise ConnectionResetError
@@ -137,7 +145,7 @@ def accept(request: web.Request, max_message: int, hold_buffer: int) -> tuple[We
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
     )
-    websocket = WebSocket(transport, max_message)
+    websocket = WebSocket(transport, max_message, open_sockets)
     early = protocol._message_tail
     protocol.transport = None  # or aiohttp would close it
     transport.set_protocol(websocket)

@@ -13,6 +13,7 @@ from services.kit.tokens import Claims
 from services.realtime.domain.admission import Admission, client_address
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.registry import Identity, Outlet, Socket
+from services.realtime.engine.session import SLOW, TOO_FAST
 from services.realtime.socketio_adapter import NotNow, Refused
 
 logger = logging.getLogger(__name__)
@@ -64,9 +65,11 @@ class ClientHandlers:
         """A session of this address begins."""
         self._admission.opened(address)
 
-    def closed(self, address: str) -> None:
+    def closed(self, address: str, reason: str) -> None:
         """A session of this address has ended."""
         self._admission.closed(address)
+        self._hub.meter.slow_disconnects += reason == SLOW
+        self._hub.meter.fast_disconnects += reason == TOO_FAST
 
     async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
         """Let a client in, as the token's user or as nobody. Raises Refused, or NotNow when that cannot be known."""
@@ -86,9 +89,17 @@ class ClientHandlers:
         if socket is not None:
             self._hub.disconnect(socket)
 
-    def was_slow(self) -> None:
-        """A client was cut off."""
-        self._hub.meter.slow_disconnects += 1
+    def fell_behind(self, socket_id: str) -> None:
+        """A client reads more slowly than it is written to."""
+        socket = self._hub.registry.find(socket_id)
+        if socket is not None:
+            self._hub.hold(socket)
+
+    def caught_up(self, socket_id: str) -> None:
+        """A client has read what was waiting for it."""
+        socket = self._hub.registry.find(socket_id)
+        if socket is not None:
+            self._hub.release(socket)
 
     async def event(self, socket_id: str, event: str, arguments: tuple[object, ...]) -> Answer:
         """Answer one event."""

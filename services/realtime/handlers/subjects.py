@@ -1,4 +1,4 @@
-"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Watches over tokens as well."""
+"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Watches over tokens and slow sockets too."""
 
 import logging
 from typing import Protocol
@@ -13,7 +13,7 @@ from services.realtime.translation import candle_of, is_json_object, millisecond
 
 logger = logging.getLogger(__name__)
 
-EXPIRY_INTERVAL = 0.5  # seconds
+WATCH_INTERVAL = 0.5  # seconds
 
 EVERYBODY = "*"
 ROOM_SUBJECT = "cv.room."
@@ -70,8 +70,9 @@ class SubjectHandlers:
         else:
             logger.warning("user event %d carries no JSON object and is dropped", sequence)
 
-    async def expire(self) -> None:
-        """Watch over tokens, for ever."""
+    async def watch(self) -> None:
+        """Watch over tokens and slow sockets, for ever."""
         while True:
-            await self._clock.sleep(EXPIRY_INTERVAL)
+            await self._clock.sleep(WATCH_INTERVAL)
             self._hub.expire()
+            self._hub.tend()

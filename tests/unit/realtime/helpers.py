@@ -54,6 +54,9 @@ class FakeOutlet:
     def close(self) -> None:
         self.closed = True
 
+    def cut_off(self) -> None:
+        self.closed = True
+
     def events(self, name: str = "") -> list[Any]:
         """The data of what was sent under a name, or name and data of everything."""
         decoded = [msgspec.json.decode(packet.payload[2:]) for packet in self.packets]
@@ -88,7 +91,15 @@ class FakeVerifier:
 class Node:
     """A whole node without NATS: what the bus would bring is delivered by hand."""
 
-    def __init__(self, port: int, *, per_address: int = 0, trusted_hops: int = 0, **options: Any) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        per_address: int = 0,
+        trusted_hops: int = 0,
+        handshakes_per_second: float = 2000.0,
+        **options: Any,
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.clock = SystemClock()
         self.bus = FakeBus()
@@ -97,7 +108,13 @@ class Node:
         Flusher(self.hub, self.clock)
         self.clients = ClientHandlers(self.hub, FakeVerifier(), Admission(per_address), trusted_hops)
         self.subjects = SubjectHandlers(self.hub, self.clock)
-        listening = Listening(host="127.0.0.1", port=port, max_payload=10_000, drain_spread=0.1)
+        listening = Listening(
+            host="127.0.0.1",
+            port=port,
+            max_payload=10_000,
+            drain_spread=0.1,
+            handshakes_per_second=handshakes_per_second,
+        )
         self.sockets = SocketServer(Options(max_payload=10_000, **options), self.clients)
         self.server = HttpServer(listening, self.sockets, self.clients, self.hub, self.health)
 

@@ -273,3 +273,38 @@ async def test_only_listed_origins_may_connect_when_there_is_a_list(origin, stat
         answer = await session.get(f"{node.url}/socket.io/?EIO=4&transport=polling")
         assert answer.status == status
         assert ("Access-Control-Allow-Origin" in answer.headers) is (status == 200)
+
+
+async def test_a_client_that_sends_too_much_is_cut_off():
+    async with running(Node(free_port(), messages_per_second=10)) as node, aiohttp.ClientSession() as session:
+        websocket = await session.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket")
+        for _ in range(31):
+            await websocket.send_str('42["subscribe",[]]')
+        while (await websocket.receive(timeout=5)).type is not aiohttp.WSMsgType.CLOSE:
+            pass
+        await eventually(lambda: node.hub.meter.fast_disconnects == 1)
+
+
+async def test_a_client_whose_buffer_is_full_is_held_until_it_reads():
+    async with running(Node(free_port(), max_buffer=1 << 26)) as node, aiohttp.ClientSession() as session:
+        websocket = await session.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket")
+        await websocket.send_str("40")
+        await eventually(lambda: len(node.hub.registry) == 1)
+        while not node.hub.meter.slow_conflated:
+            node.hub.broadcast("*", "note", b'{"text":"' + b"x" * 50_000 + b'"}')
+        (lag,) = node.hub._laggards._lags.values()
+        async with asyncio.timeout(5):
+            while lag.held_since is not None:
+                await websocket.receive()
+        assert node.hub.meter.slow_disconnects == 0
+
+
+async def test_a_storm_of_newcomers_is_let_in_one_after_another():
+    node = Node(free_port(), handshakes_per_second=20)
+    async with running(node), aiohttp.ClientSession() as session:
+        start = asyncio.get_running_loop().time()
+        answers = await asyncio.gather(
+            *(_sid(session, f"{node.url}/socket.io/?EIO=4&transport=polling") for _ in range(8))
+        )
+        assert len(set(answers)) == 8
+        assert asyncio.get_running_loop().time() - start >= 0.34

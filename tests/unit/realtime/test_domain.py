@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.realtime.domain.admission import Admission, client_address
+from services.realtime.domain.admission import Admission, Turnstile, client_address
 from services.realtime.domain.channels import InvalidChannel, Kind, parse
 from services.realtime.domain.meter import Meter
 from services.realtime.domain.packets import Packet, fault_of_event_name, frame
@@ -112,3 +112,16 @@ def test_delays_are_quantiles_and_never_negative():
     meter.delayed([200.0], 100.0)
     assert meter.delay(0.5) == pytest.approx(49, abs=1)
     assert meter.delay(0.99) == pytest.approx(98, abs=1)
+
+
+def test_newcomers_are_let_in_at_a_steady_rate():
+    turnstile = Turnstile(per_second=10, longest=1.0)
+    assert [round(turnstile.wait(100.0), 3) for _ in range(4)] == [0.0, 0.1, 0.2, 0.3]
+    assert turnstile.wait(200.0) == 0
+
+
+def test_who_would_have_to_wait_too_long_is_sent_away_at_once():
+    turnstile = Turnstile(per_second=10, longest=1.0)
+    waits = [turnstile.wait(100.0) for _ in range(50)]
+    assert waits.count(None) == 39
+    assert turnstile.wait(100.5) is not None

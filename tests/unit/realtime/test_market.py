@@ -55,7 +55,7 @@ def test_published_at_is_that_of_the_newest_tick_in_the_message():
     market.tick(tick("BTC-USD", published_at=NOW + 7))
     market.tick(tick("ETH-USD", published_at=NOW + 3))
     (dispatch,) = market.due(0.0, NOW + 9)
-    assert prices(dispatch.packet)["published_at"] == NOW + 7
+    assert prices(dispatch.packets[0])["published_at"] == NOW + 7
     assert sorted(dispatch.published_at) == [NOW + 3, NOW + 7]
 
 
@@ -81,8 +81,8 @@ def test_the_end_of_one_candle_and_the_start_of_the_next_both_arrive_in_order():
     market.open(parse("candles:BTC-USD:1m"))
     market.candle("BTC-USD", "1m", candle(120_000))
     market.candle("BTC-USD", "1m", candle(60_000, closed=True))
-    sent = [prices(dispatch.packet)["candle"]["open_time"] for dispatch in market.due(0.0, NOW)]
-    assert sent == [60_000, 120_000]
+    (dispatch,) = market.due(0.0, NOW)
+    assert [prices(packet)["candle"]["open_time"] for packet in dispatch.packets] == [60_000, 120_000]
 
 
 def test_any_symbol_may_exist_until_some_are_known():
