@@ -14,11 +14,10 @@ from services.realtime.engine.packets import Malformed, decode_payload, opening
 from services.realtime.engine.polling import Overlap, Polling
 from services.realtime.engine.probe import Probe
 from services.realtime.engine.session import Handlers, Options, Session
-from services.realtime.engine.websocket import Detached, WebSocket
+from services.realtime.engine.websocket import Detached, WebSocket, WebSockets
 from services.realtime.engine.wheel import TimerWheel
 
 MAX_PACKETS_PER_POST = 64
-FAREWELL_CHECK = 0.02  # seconds
 TURNS = 250  # of the timer wheel between two pings
 
 # The reference implementation's errors (socketio/socket.io, packages/engine.io/lib/server.ts).
@@ -43,7 +42,7 @@ class Engine:
         self.sessions: dict[str, Session] = {}
         self._pings: TimerWheel[Session] = TimerWheel(options.ping_interval / TURNS, Session.beat)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._websockets: set[WebSocket] = set()
+        self._websockets = WebSockets()
 
     async def handle(self, request: web.Request, address: str) -> web.StreamResponse:
         """Serve one request of the client at this address."""
@@ -65,8 +64,7 @@ class Engine:
         self._pings.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(websocket.CLOSE_TIMEOUT):
-                while self._websockets:
-                    await asyncio.sleep(FAREWELL_CHECK)
+                await self._websockets.gone()
 
     def forget(self, session: Session) -> None:
         """A session has ended."""

@@ -26,15 +26,15 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 class WebSocket(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_closing", "_open", "_reader", "_transport", "receiver")
+    __slots__ = ("_closing", "_reader", "_siblings", "_transport", "receiver")
 
     name = "websocket"
     receiver: Receiver
 
-    def __init__(self, transport: asyncio.Transport, max_message: int, open_sockets: set["WebSocket"]) -> None:
+    def __init__(self, transport: asyncio.Transport, max_message: int, siblings: "WebSockets") -> None:
         self._transport = transport
-        self._open = open_sockets
-        self._open.add(self)
+        self._siblings = siblings
+        self._siblings.add(self)
         self._reader = FrameReader(max_message)
         self._closing = False
 
@@ -73,7 +73,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self._closing = True
-        self._open.discard(self)
+        self._siblings.discard(self)
         self.receiver.lost()
 
     def pause_writing(self) -> None:
@@ -103,6 +103,30 @@ class WebSocket(asyncio.Protocol):
         self._transport.close()
 
 
+class WebSockets:
+    """All connections that have not ended."""
+
+    def __init__(self) -> None:
+        self._open: set[WebSocket] = set()
+        self._gone = asyncio.Event()
+
+    def add(self, websocket: WebSocket) -> None:
+        """A connection begins."""
+        self._open.add(websocket)
+
+    def discard(self, websocket: WebSocket) -> None:
+        """A connection has ended."""
+        self._open.discard(websocket)
+        if not self._open:
+            self._gone.set()
+
+    async def gone(self) -> None:
+        """Wait until none is left."""
+        while self._open:
+            self._gone.clear()
+            await self._gone.wait()
+
+
 class Detached(web.StreamResponse):
     """Tells aiohttp that there is nothing left to answer."""
 
@@ -130,12 +154,10 @@ def is_handshake(request: web.Request) -> bool:
     )
 
 
-def accept(
-    request: web.Request, max_message: int, hold_buffer: int, open_sockets: set[WebSocket]
-) -> tuple[WebSocket, bytes]:
+def accept(request: web.Request, max_message: int, hold_buffer: int, siblings: "WebSockets") -> tuple[WebSocket, bytes]:
     """Answer the handshake and take the connection over; returns what the client has sent early as well.
 
-    `open_sockets` holds the WebSocket until its connection has ended. Raises ConnectionResetError.
+    Raises ConnectionResetError.
     """
     protocol, transport = request.protocol, request.transport
     if transport is None:
@@ -145,7 +167,7 @@ def accept(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
     )
-    websocket = WebSocket(transport, max_message, open_sockets)
+    websocket = WebSocket(transport, max_message, siblings)
     early = protocol._message_tail
     protocol.transport = None  # or aiohttp would close it
     transport.set_protocol(websocket)
