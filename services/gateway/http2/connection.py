@@ -21,7 +21,7 @@ from services.gateway.http2.websocket import WebSocketStream
 READ_SLICE = 16 * 1024  # bytes parsed at once; streams above the limit are refused in between
 WRITE_SLICE = 256 * 1024  # bytes serialised at once
 LINGER_SECONDS = 0.5  # for the client to read why the connection ends
-MOST_FORGIVEN = 1000
+MOST_FORGIVEN = 1000  # streams
 
 AnyStream = Stream | WebSocketStream
 
@@ -44,6 +44,7 @@ class Http2Connection(asyncio.Protocol):
         self.sender = Sender(self.codec, engine, self.flush_soon)
         self._supervision = Supervision(self)
         self._ending = Ending(self)
+        self._held = b""  # what has arrived of a frame that is parsed when it is complete
         self._backlog: deque[AnyStream] = deque()
         self._forgiven: dict[int, None] = {}  # streams that we have ended; what was on its way may still arrive
         self._last_stream = 0
@@ -67,13 +68,16 @@ class Http2Connection(asyncio.Protocol):
         """Parse what has arrived and begin what it asks for."""
         if self.over:
             return
+        if self._held:
+            data = self._held + data
         fault = self.meter.read(data, self.engine.loop.time(), self.streams, self._forgiven)
         if fault is not None:
             self.abandon(*fault)
             return
+        whole, self._held = self.meter.whole, data[self.meter.whole :]
         try:
-            for start in range(0, len(data), READ_SLICE):
-                self.codec.receive_data(data if len(data) <= READ_SLICE else data[start : start + READ_SLICE])
+            for start in range(0, whole, READ_SLICE):
+                self.codec.receive_data(data[start : min(start + READ_SLICE, whole)])
                 self._handle_events()
                 if self._refused or self.over:
                     self._flush()  # what is refused makes room for what comes next

@@ -15,6 +15,7 @@ from services.gateway.http2.statistics import Event
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
 FRAME_HEADER = 9
+LARGEST_FRAME = 2**14  # that we take
 
 DATA, HEADERS, PRIORITY, RST_STREAM, CONTINUATION = 0, 1, 2, 3, 9
 END_STREAM, END_HEADERS = 0x1, 0x4
@@ -40,37 +41,29 @@ class FrameMeter:
     """The frames of one connection."""
 
     __slots__ = (
-        "_control",
-        "_flags",
-        "_head",
-        "_kind",
-        "_last",
-        "_opened",
-        "_resets",
-        "_reused",
-        "_skip",
-        "block_since",
-    )
+        "_control", "_flags", "_kind", "_last", "_opened", "_resets", "_reused", "_skip", "block_since", "whole",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits, resets: TokenBucket, now: float) -> None:
         self._control = TokenBucket(*limits.control_frames, now)
         self._resets = resets
         self._skip = len(PREFACE)  # bytes until the next frame header
-        self._head = b""  # the part of a frame header that has arrived
-        self._kind = self._flags = 0  # of the last frame whose header has arrived
+        self._kind = self._flags = 0  # of the last frame
         self._last = 0  # the highest stream
         self._opened: list[int] = []  # streams that began in what was read last
         self._reused: list[int] = []  # streams that had begun before, and were written to
+        self.whole = 0  # bytes of what was read last that may be parsed
         self.block_since: float | None = None  # when the header block began that is still incomplete
 
     def read(self, data: bytes, now: float, streams: Container[int], forgiven: Container[int]) -> Fault | None:
-        """Take in what has arrived.
+        """Take in what has arrived. What is not `whole` is to be given again, with what follows.
+
+        DATA frames are kept until they are complete: when a stream ends in the middle of one, ngh2 forgets the part
+        that it holds, and with it that much of the connection's window.
 
         Those who write to a stream that is neither among `streams`, the open ones, nor among those `forgiven`, which
         we have ended without them, are at fault.
         """
-        if self._head:
-            data, self._head = self._head + data, b""
         control, resets = self._walk(data)
         self.block_since = None if not self._in_block() else now if self.block_since is None else self.block_since
         if control < 0:
@@ -91,8 +84,11 @@ class FrameMeter:
         self._opened.clear()
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
-            kind, flags = self._kind, self._flags = data[position + 3], data[position + 4]
+            kind, flags = data[position + 3], data[position + 4]
             length = data[position] << 16 | data[position + 1] << 8 | data[position + 2]
+            if kind == DATA and position + FRAME_HEADER + length > size and length <= LARGEST_FRAME:
+                break
+            self._kind, self._flags = kind, flags
             if kind == HEADERS:
                 control -= EARNED_BY_REQUEST
                 self._note(data, position, opens=True)
@@ -104,8 +100,7 @@ class FrameMeter:
                 self._note(data, position, opens=False)
             position += FRAME_HEADER + length
         self._skip = max(0, position - size)
-        if position < size:
-            self._head = data[position:]
+        self.whole = min(position, size)
         return control, resets
 
     def _note(self, data: bytes, position: int, *, opens: bool) -> None:
