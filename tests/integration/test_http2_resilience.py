@@ -349,6 +349,12 @@ async def test_what_could_be_misunderstood_is_refused_with_a_reason(server: Runn
     assert await wire.answer(3) == (200, b"pong")
 
 
+async def test_a_refusal_of_what_was_taken_back_is_no_harm(server: Running) -> None:
+    wire = await Wire.connect(server.port)
+    wire.send(headers(1, [*GET, ("x_test", "1")]), reset(1), headers(3, GET))
+    assert await wire.answer(3) == (200, b"pong")
+
+
 async def test_crumbs_of_cookies_count_as_one_field(server: Running) -> None:
     wire = await Wire.connect(server.port)
     wire.send(headers(1, [*GET, *MANY_CRUMBS]))
@@ -408,6 +414,14 @@ async def test_a_window_that_stays_shut_costs_the_stream(impatient: Running) -> 
     given_up = await wire.until(lambda frame: frame.kind == RST_STREAM, 3.0)
     assert (given_up.code, wire.body(1)) == (CANCEL, b"")
     assert await wire.alive()
+
+
+async def test_a_connection_whose_window_stays_shut_is_closed(impatient: Running) -> None:
+    """Without it not even the empty last frame of an early answer can be sent."""
+    wire = await Wire.connect(impatient.port)
+    wire.send(headers(1, path("/endless")), headers(3, path("/unauthorized", POST), end=False))
+    await wire.until_closed(4.0)
+    assert wire.closed
 
 
 async def test_a_window_that_opens_by_drips_costs_the_stream(impatient: Running) -> None:

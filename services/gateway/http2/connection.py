@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from services.gateway.http2 import codec, response
@@ -12,7 +13,7 @@ from services.gateway.http2.ending import Ending
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.meter import FrameMeter
 from services.gateway.http2.request import Refused, Request
-from services.gateway.http2.sender import Sender
+from services.gateway.http2.sender import ClientGone, Sender
 from services.gateway.http2.statistics import Event
 from services.gateway.http2.stream import Stream
 from services.gateway.http2.supervision import Supervision
@@ -195,10 +196,11 @@ class Http2Connection(asyncio.Protocol):
         self.engine.events[Event.REFUSED_REQUESTS] += 1
         self._forgive(stream_id)
         headers, body = response.refusal(refused.status, refused.detail)
-        self.sender.send_head(stream_id, response.head(refused.status, headers), ended=False)
-        self.sender.send_data(stream_id, body, ended=True)
-        if early:
-            self.sender.answered_early(stream_id)
+        with suppress(ClientGone):
+            self.sender.send_head(stream_id, response.head(refused.status, headers), ended=False)
+            self.sender.send_data(stream_id, body, ended=True)
+            if early:
+                self.sender.answered_early(stream_id)
 
     # Turns of the event loop
 
@@ -209,6 +211,7 @@ class Http2Connection(asyncio.Protocol):
             self._backlog.popleft().begin()
         if self._backlog and not self._dispatching:
             self._dispatching = True
+            self.engine.events[Event.DEFERRALS] += 1
             self.engine.loop.call_soon(self._dispatch)
 
     def flush_soon(self) -> None:
@@ -227,6 +230,7 @@ class Http2Connection(asyncio.Protocol):
             self._handle_events()
         except NGH2Error:
             self.abandon(Event.PROTOCOL_ERRORS, ErrorCode.INTERNAL_ERROR)
+            return
         if len(data) >= WRITE_SLICE:
             self.flush_soon()
         elif not self.over:

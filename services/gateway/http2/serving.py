@@ -45,7 +45,8 @@ async def serve(
             for listener in listeners:
                 listener.close()
             door.close()
-            await asyncio.wait({asyncio.ensure_future(_drain(engine, stock))}, timeout=config.graceful_timeout)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_drain(engine, stock), config.graceful_timeout)
             engine.stop()
             stock.stop()
 

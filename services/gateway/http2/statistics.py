@@ -16,7 +16,7 @@ class Event(StrEnum):
     CONNECTIONS = "connections"  # HTTP/2 connections that began
     REQUESTS = "requests"
     WEBSOCKETS = "websockets"  # by extended CONNECT, RFC 8441
-    DEFERRED = "deferred"  # requests that waited for a later turn of the event loop
+    DEFERRALS = "deferrals"  # turns of the event loop that left a connection's requests to the next
     EARLY_ANSWERS = "early_answers"  # before the request's body had ended; the rest of it was stopped
     CANCELLED = "cancelled"  # streams that the client reset
     RESETS_SENT = "resets_sent"  # streams that we reset with an error

@@ -21,9 +21,9 @@ class Stream:
     """A request on a connection. Nothing here waits unless the application is ahead of the client."""
 
     __slots__ = (
-        "_chunks", "_complete", "_connection", "_gone", "_head", "_readable", "_sender", "_silent", "_status", "_task",
-        "_told", "_trailers", "_writable", "body_patience", "ended", "received", "request", "sent", "stall_patience",
-        "stream_id", "unread",
+        "_chunks", "_connection", "_gone", "_head", "_readable", "_sender", "_silent", "_status", "_task", "_told",
+        "_trailers", "_writable", "answered", "body_patience", "ended", "received", "request", "sent",
+        "stall_patience", "stream_id", "unread",
     )  # fmt: skip
 
     def __init__(self, connection: "Http2Connection", stream_id: int, request: Request, ended: bool) -> None:
@@ -43,7 +43,7 @@ class Stream:
         self._status = 0  # of the answer, once it has begun
         self._silent = False  # the answer has no body, whatever the application sends
         self._trailers: list[Header] | None = None  # of the answer, when it has promised some
-        self._complete = False  # the answer is
+        self.answered = False  # the answer is complete
         self._gone = False  # the client is
         self._readable: asyncio.Event | None = None
         self._writable: asyncio.Event | None = None
@@ -68,7 +68,7 @@ class Stream:
         if data:
             self._chunks.append(data)
             self.unread += len(data)
-        if self._complete:
+        if self.answered:
             self._drop_unread()
         self._wake(self._readable)
 
@@ -86,13 +86,13 @@ class Stream:
     @property
     def owes_body(self) -> bool:
         """Whether it is the client's turn to send some of the body."""
-        return not (self.ended or self._complete or self.unread)
+        return not (self.ended or self.answered or self.unread)
 
     # What the application calls
 
     async def receive(self) -> Message:
         """The next part of the body; after its end, wait until the client is gone or the answer complete."""
-        while not (self._gone or self._complete):
+        while not (self._gone or self.answered):
             if not self._told:
                 if self._chunks or self.ended:
                     return self._next_part()
@@ -105,12 +105,12 @@ class Stream:
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; waits while the client is behind. Raises ClientGone, or ValueError when wrong."""
-        if self._gone and not self._complete:
+        if self._gone and not self.answered:
             raise ClientGone("the client is gone")
         kind = message["type"]
         if kind == "http.response.body":
             self._send_body(message.get("body", b""), message.get("more_body", False))
-            if not self._complete:
+            if not self.answered:
                 await self._wait_writable()
         elif kind == "http.response.start" and not self._status:
             self._start(message)
@@ -151,9 +151,9 @@ class Stream:
             self._trailers = []
 
     def _send_body(self, body: bytes, more: bool) -> None:
-        if self._complete and self._silent:
+        if self.answered and self._silent:
             return
-        if self._complete or not self._status:
+        if self.answered or not self._status:
             raise ValueError("http.response.body is not expected now")
         last = self._silent or not (more or self._trailers is not None)
         only_head = last and (self._silent or not body)
@@ -161,16 +161,16 @@ class Stream:
             self._sender.send_head(self.stream_id, self._head, ended=only_head)
             self._head = None
             if only_head:
-                self._answered()
+                self._finish()
                 return
         if body or last:
             self.sent += len(body)
             self._sender.send_data(self.stream_id, body, ended=last)
         if last:
-            self._answered()
+            self._finish()
 
     def _send_trailers(self, message: Message) -> None:
-        if self._head is not None or self._complete:
+        if self._head is not None or self.answered:
             raise ValueError("http.response.trailers is not expected now")
         assert self._trailers is not None
         self._trailers += response.checked(message["headers"])
@@ -181,10 +181,10 @@ class Stream:
             self._sender.send_trailers(self.stream_id, self._trailers)
         else:
             self._sender.send_data(self.stream_id, b"", ended=True)
-        self._answered()
+        self._finish()
 
-    def _answered(self) -> None:
-        self._complete = True
+    def _finish(self) -> None:
+        self.answered = True
         self._drop_unread()
         self._wake(self._readable)
         if not self.ended:
@@ -211,7 +211,7 @@ class Stream:
             self._connection.engine.application_failed()
         finally:
             self._task = None
-            if not (self._complete or self._gone):
+            if not (self.answered or self._gone):
                 self._fail()
 
     def _scope(self) -> Message:

@@ -59,10 +59,10 @@ class Supervision:
             self._give_up(stream, Event.SLOW_BODIES)
             return
         least = int(limits.stall_timeout * limits.minimum_rate)
-        taken = stream.sent - self._connection.sender.queued(stream)
-        stuck = self._connection.sender.is_stuck(stream)
+        queued = self._connection.sender.queued(stream)
+        stuck = self._connection.sender.is_stuck(stream) or (stream.answered and not queued)
         assert stream.stall_patience is not None
-        if stream.stall_patience.lost(now, limits.stall_timeout, least, taken, its_turn=stuck):
+        if stream.stall_patience.lost(now, limits.stall_timeout, least, stream.sent - queued, its_turn=stuck):
             self._give_up(stream, Event.STALLED_ANSWERS)
 
     def _give_up(self, stream: "AnyStream", event: Event) -> None:

@@ -35,7 +35,8 @@ class WebSocketStream:
         self.stall_patience: Patience | None = None
         self.owes_body = False  # it may be silent for as long as it likes; the socket has pings of its own
         self._inbox: list[bytes] = []
-        self._gone = self._answered = False
+        self._gone = False
+        self.answered = False
         self._changed = asyncio.Event()
         self._writable = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -101,7 +102,7 @@ class WebSocketStream:
 
     async def _pump(self, socket: WSStream) -> None:
         """Hand what the client says to the socket, until one of them has had enough."""
-        while not (self._gone or self._answered):
+        while not (self._gone or self.answered):
             inbox, self._inbox = self._inbox, []
             for data in inbox:
                 if data:
@@ -110,7 +111,7 @@ class WebSocketStream:
             if self.ended and not self._inbox:
                 return
             self._changed.clear()
-            if not (self._inbox or self._gone or self._answered):
+            if not (self._inbox or self._gone or self.answered):
                 await self._changed.wait()
 
     async def _send(self, event: stock.Event) -> None:
@@ -124,7 +125,7 @@ class WebSocketStream:
                     self._end()
 
     async def _send_data(self, data: bytes) -> None:
-        if self._answered:
+        if self.answered:
             return
         self.sent += len(data)
         self._sender.send_data(self.stream_id, data, ended=False)
@@ -133,9 +134,9 @@ class WebSocketStream:
             await self._writable.wait()
 
     def _end(self) -> None:
-        if self._answered or self._gone:
+        if self.answered or self._gone:
             return
-        self._answered = True
+        self.answered = True
         self._changed.set()
         with suppress(ClientGone):
             self._sender.send_data(self.stream_id, b"", ended=True)
