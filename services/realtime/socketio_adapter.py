@@ -11,7 +11,7 @@ from typing import Protocol
 from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError
 
-from services.realtime.domain.packets import Packet
+from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.registry import Outlet
 from services.realtime.engine.session import BY_SERVER, SLOW, TOO_FAST, Options, Session
 from services.realtime.socketio_server import SocketIO
@@ -40,8 +40,8 @@ class Clients(Protocol):
         """A session of this address has ended."""
         ...
 
-    async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
-        """A client connects. Raises Refused or NotNow."""
+    async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> dict[str, str]:
+        """A client connects; returns what CONNECT says besides the id. Raises Refused or NotNow."""
         ...
 
     def disconnected(self, socket_id: str) -> None:
@@ -111,9 +111,9 @@ class _Server(SocketIO):
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 
-    async def _on_connect(self, sid: str, session: Session, auth: object) -> None:
+    async def _on_connect(self, sid: str, session: Session, auth: object) -> dict[str, str]:
         try:
-            await self._clients.connect(sid, _Client(self, session, sid), auth)
+            return await self._clients.connect(sid, _Client(self, session, sid), auth)
         except NotNow as refusal:
             session.cut(BY_SERVER)
             raise ConnectionRefusedError(str(refusal)) from refusal
@@ -142,8 +142,8 @@ class _Client:
         """Either "websocket" or "polling"."""
         return self._session.link.name
 
-    def send(self, packet: Packet) -> None:
-        """Write an event, after whatever was written before."""
+    def send(self, packet: Packet | Bundle) -> None:
+        """Write one or several events, after whatever was written before."""
         self._session.send(packet)
 
     def disconnect(self) -> None:

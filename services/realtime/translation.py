@@ -1,10 +1,11 @@
 """Protobuf messages as values of the domain."""
 
 import msgspec
+from cryptovault.events.v1 import events_pb2 as pb
 from cryptovault.prices.v1.price_pb2 import Candle, Price
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.realtime.domain.payloads import CandleView, Quote, Tick
+from services.realtime.domain.payloads import CandleView, Quote, Tick, UserEvent
 
 
 def tick_of(price: Price) -> Tick:
@@ -36,6 +37,14 @@ def candle_of(candle: Candle) -> CandleView:
         revision=candle.revision,
         complete=candle.complete,
     )
+
+
+def user_event_of(sequence: int, data: bytes) -> UserEvent | None:
+    """A user event of the stream; None when it carries no JSON object."""
+    event = pb.UserEvent.FromString(data)
+    if not is_json_object(event.data_json):
+        return None
+    return UserEvent(sequence, event.user_id, event.event, event.data_json, milliseconds(event.created_at))
 
 
 def milliseconds(moment: Timestamp) -> float:

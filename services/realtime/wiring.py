@@ -19,6 +19,7 @@ from services.realtime.domain.hub import Hub
 from services.realtime.domain.market import Market, Rates
 from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.handlers.recovery import Recovery
 from services.realtime.handlers.rpc import RealtimeHandlers
 from services.realtime.handlers.stats import STATS_SUBJECT, Cluster
 from services.realtime.handlers.subjects import SubjectHandlers
@@ -41,7 +42,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     runtime.stats.set_sockets(cluster.own)
     runtime.background("stats", lambda: runtime.stats.run(bus))
     events = await _follow_subjects(runtime, bus, hub)
-    _serve_clients(settings, runtime, hub, verifier)
+    _serve_clients(settings, runtime, hub, verifier, Recovery(hub, events))
     _serve_calls(settings, runtime, RealtimeHandlers(bus, events, cluster, runtime.clock))
 
 
@@ -64,13 +65,14 @@ async def _follow_prices(settings: Settings, runtime: Runtime, bus: Bus, hub: Hu
 async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub) -> UserEvents:
     subjects, events = SubjectHandlers(hub, runtime.clock), UserEvents(bus)
     await subjects.subscribe(bus)
-    runtime.background("user events", lambda: events.follow(subjects.user))
+    runtime.background("user events", lambda: events.follow(subjects.user, hub.recent.begin))
     runtime.background("watch", subjects.watch)
     return events
 
 
-def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: TokenVerifier) -> None:
-    clients = ClientHandlers(hub, verifier, Admission(settings.connections_per_ip), settings.trusted_proxy_hops)
+def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: TokenVerifier, recovery: Recovery) -> None:
+    admission = Admission(settings.connections_per_ip)
+    clients = ClientHandlers(hub, verifier, recovery, admission, settings.trusted_proxy_hops)
     options = Options(
         allowed_origins=settings.allowed_origins,
         max_payload=settings.max_payload_bytes,

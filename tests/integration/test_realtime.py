@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from tests.integration.realtime_node import (
 )
 from tests.unit.realtime.helpers import Client
 
-SCRIPT = Path(__file__).parent / "socketio_client" / "contract.mjs"
+SCRIPTS = Path(__file__).parent / "socketio_client"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def test_a_users_event_reaches_the_user_on_every_node_once_and_is_kept(nat
             notification = await here.next("notification")
             assert await there.next("order_filled") == await here.next("order_filled") == {"n": 1}
             await asyncio.sleep(0.3)
-            assert len(here.received) - len(here.all("hello")) == 2
+            assert len(here.received) - len(here.all("hello")) - len(here.all("offset")) == 2
         kept = await second.rpc.ListNotifications(
             pb.ListNotificationsRequest(after=answer.id - 1), metadata=Caller(user_id="ann").to_metadata()
         )
@@ -164,21 +164,61 @@ async def test_the_stock_javascript_client_upgrades_and_comes_back_after_a_resta
     assert (notification["kind"], notification["data"]) == ("order_filled", {"n": 3})
 
 
-@asynccontextmanager
-async def javascript(url: str, credentials: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
-    """A stock JavaScript client; the function gives the next line of a kind."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("node", str(SCRIPT), url, credentials, stdin=pipe, stdout=pipe)
+@pytest.mark.parametrize("started", ["before", "after"])
+async def test_the_stock_javascript_client_carries_on_at_another_node_and_misses_nothing(nats_url, started):
+    """A node that was there remembers what was missed; one that was not reads it from the stream."""
+    async with AsyncExitStack() as nodes:
+        first = await nodes.enter_async_context(running(nats_url, "node-1"))
+        second = await nodes.enter_async_context(running(nats_url, "node-2")) if started == "before" else None
+        async with javascript(first.url, token("ann"), "recovery.mjs") as line:
+            await line("subscribed")
+            await first.rpc.BroadcastToUser(to_user("ann", 1), metadata=ADMIN)
+            assert (await line("order_filled"))[1] == [{"n": 1}]
+            await line.tell("leave")
+            await line("disconnect")
+            for number in (2, 3):
+                await first.rpc.BroadcastToUser(to_user("ann", number), metadata=ADMIN)
+            second = second or await nodes.enter_async_context(running(nats_url, "node-2"))
+            await line.tell(f"come {second.url}")
+            await second.rpc.BroadcastToUser(to_user("ann", 4), metadata=ADMIN)
+            seen = [(await line("order_filled"))[1] for _ in range(3)]
+            assert [await line("hello"), await line("hello")][1][1][0]["recovered"] is True
+            assert [(await line("connect"))[1] for _ in range(2)] == [False, True]
+            assert (await line("price_update"))[1][0]["prices"]["BTC-USD"]["price"] == "60000.00"
+            await second.rpc.BroadcastToUser(pb.BroadcastToUserRequest(user_id="ann", event="end"), metadata=ADMIN)
+            await line("end")
+    assert seen == [[{"n": 2}], [{"n": 3}], [{"n": 4}]]
+    assert not [item for item in line.unread if item[0] == "order_filled"]
+    assert len([item for item in line.unread if item[0] == "notification"]) == 4
 
-    unread: list[Any] = []
 
-    async def line(kind: str) -> Any:
+class Lines:
+    """What a JavaScript client prints."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.unread: list[Any] = []
+
+    async def __call__(self, kind: str) -> Any:
+        """The next line of a kind."""
         async with asyncio.timeout(PATIENCE):
-            while not (found := [item for item in unread if item[0] == kind]):
-                unread.append(json.loads(await process.stdout.readline()))
-        unread.remove(found[0])
+            while not (found := [item for item in self.unread if item[0] == kind]):
+                self.unread.append(json.loads(await self._process.stdout.readline()))
+        self.unread.remove(found[0])
         return found[0]
 
-    yield line
+    async def tell(self, command: str) -> None:
+        self._process.stdin.write(f"{command}\n".encode())
+        await self._process.stdin.drain()
+
+
+@asynccontextmanager
+async def javascript(url: str, credentials: str, script: str = "contract.mjs") -> AsyncIterator[Lines]:
+    """A stock JavaScript client."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        "node", str(SCRIPTS / script), url, credentials, stdin=pipe, stdout=pipe
+    )
+    yield Lines(process)
     process.stdin.close()
     await process.wait()

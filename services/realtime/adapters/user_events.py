@@ -45,12 +45,15 @@ class UserEvents:
         self._bus = bus
         self._last: int | None = None  # the last event seen
 
-    async def follow(self, handler: Handler) -> None:
-        """Hand every event from now on to `handler`, each once and in order, through outages of NATS, for ever."""
+    async def follow(self, handler: Handler, began: Callable[[int], None]) -> None:
+        """Hand every event from now on to `handler`, each once and in order, through outages of NATS, for ever.
+
+        `began` is told the last event that is not handed on, at first and when the stream has begun anew.
+        """
         while True:
             if self._bus.connected:
                 try:
-                    await self._follow(handler)
+                    await self._follow(handler, began)
                 except AWAY as error:
                     logger.debug("user events are interrupted: %r", error)
             await asyncio.sleep(PAUSE)
@@ -69,10 +72,11 @@ class UserEvents:
         except AWAY as error:
             raise Unavailable("the notifications cannot be read at the moment") from error
 
-    async def _follow(self, handler: Handler) -> None:
+    async def _follow(self, handler: Handler, began: Callable[[int], None]) -> None:
         last = (await self._bus.jetstream.stream_info(STREAM)).state.last_seq
         if self._last is None or last < self._last:  # the first time, or the stream began anew
             self._last = last
+            began(last)
         async with self._reader(f"{SUBJECT}>", self._last + 1) as reader:
             while True:
                 with suppress(TimeoutError):

@@ -12,8 +12,10 @@ from services.realtime.domain.expiry import Expiries
 from services.realtime.domain.laggards import Laggards
 from services.realtime.domain.market import Market, packets_of
 from services.realtime.domain.meter import Meter
-from services.realtime.domain.packets import Packet
+from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.payloads import MILLISECONDS, Rejection, Subscribed, UserEvent, encode
+from services.realtime.domain.recovery import Offset, RecentEvents
+from services.realtime.domain.recovery import encode as encode_offset
 from services.realtime.domain.registry import Identity, Registry, Socket
 
 
@@ -27,6 +29,7 @@ class Hub:
         self._node = node
         self._clock = clock
         self._max_subscriptions = max_subscriptions
+        self.recent = RecentEvents()
         self._expiries = Expiries()
         self._laggards = Laggards(self.meter)
 
@@ -37,10 +40,25 @@ class Hub:
         if identity is not None:
             self.authenticate(socket, identity)
 
-    def greet(self, socket: Socket) -> None:
-        """Say hello: the first event on every connection."""
-        hello = payloads.Hello(server_time=self._milliseconds(), node=self._node, recovered=False)
-        self._send(Packet("hello", encode(hello)), [socket])
+    def restore(self, socket: Socket, channels: Sequence[str], after: int, missed: Sequence[UserEvent]) -> None:
+        """Let a socket that was just taken in carry on: `missed` are the user events up to `after`."""
+        self.meter.recoveries += 1
+        socket.delivered, socket.backlog = after, list(missed)
+        self.subscribe(socket, channels)
+
+    def greet(self, socket: Socket, recovered: bool = False) -> None:
+        """Say hello, the first event on every connection; then what was missed, and snapshots."""
+        if socket not in self.registry:
+            return
+        backlog, socket.backlog = socket.backlog or (), None
+        hello = payloads.Hello(server_time=self._milliseconds(), node=self._node, recovered=recovered)
+        missed = [packet for event in backlog for packet in _packets_for(socket, event)]
+        self._send_together([Packet("hello", encode(hello)), *missed, _mark_of(socket)], socket)
+        self.join(socket, list(socket.channels))
+
+    def mark(self, socket: Socket) -> None:
+        """Tell a socket where it stands, for when it comes back."""
+        self._send(_mark_of(socket), [socket])
 
     def disconnect(self, socket: Socket) -> None:
         """Forget a socket that is gone."""
@@ -53,6 +71,8 @@ class Hub:
 
     def authenticate(self, socket: Socket, identity: Identity) -> None:
         """The socket speaks for this user from now on, until the identity expires."""
+        if socket.identity is None or socket.identity.user_id != identity.user_id:
+            socket.delivered = self.recent.last
         self.registry.identify(socket, identity)
         self._expiries.watch(socket, identity, self._clock.time())
 
@@ -124,20 +144,16 @@ class Hub:
         self._send(Packet(event, data), recipients)
 
     def deliver(self, event: UserEvent) -> None:
-        """Send a user's event under its own name, and as `notification` to sockets subscribed to notifications.
-
-        An event that is itself called "notification" has one form only, and reaches all of the user's sockets.
-        """
-        sockets = self.registry.of_user(event.user_id)
-        if not sockets:
-            return
-        body = payloads.Notification(event.id, event.event, msgspec.Raw(event.data), event.created_at)
-        notification = Packet("notification", encode(body))
-        if event.event == notification.event:
-            self._send(notification, sockets)
-            return
-        self._send(Packet(event.event, event.data), sockets)
-        self._send(notification, [socket for socket in sockets if NOTIFICATIONS.name in socket.channels])
+        """Send a user's event to the user's sockets, each once. Events come in the order of their ids."""
+        self.recent.add(event)
+        for socket in self.registry.of_user(event.user_id):
+            if event.id <= socket.delivered:
+                continue
+            socket.delivered = event.id
+            if socket.backlog is None:
+                self._send_together([*_packets_for(socket, event), _mark_of(socket)], socket)
+            else:
+                socket.backlog.append(event)
 
     def revoke(self, user_id: str, session_id: str, epoch: int) -> None:
         """Disconnect the sockets of a session; without one, those of all the user's sessions from before `epoch`."""
@@ -191,11 +207,36 @@ class Hub:
         lost = self.unsubscribe(socket, [NOTIFICATIONS.name])
         self.registry.identify(socket, None)
         self._send(Packet("session_ended", encode(payloads.SessionEnded(reason, lost))), [socket])
+        self.mark(socket)
 
     def _send(self, packet: Packet, sockets: Collection[Socket]) -> None:
         for socket in sockets:
             socket.outlet.send(packet)
         self.meter.sent(len(sockets), packet.size)
 
+    def _send_together(self, packets: Sequence[Packet], socket: Socket) -> None:
+        socket.outlet.send(Bundle(packets))
+        for packet in packets:
+            self.meter.sent(1, packet.size)
+
     def _milliseconds(self) -> float:
         return round(self._clock.time() * MILLISECONDS, 3)
+
+
+def _packets_for(socket: Socket, event: UserEvent) -> list[Packet]:
+    """A user event under its own name, and as `notification` for a socket that is subscribed to notifications.
+
+    An event that is itself called "notification" has one form only, whatever the socket is subscribed to.
+    """
+    body = payloads.Notification(event.id, event.event, msgspec.Raw(event.data), event.created_at)
+    notification = Packet("notification", encode(body))
+    if event.event == notification.event:
+        return [notification]
+    named = Packet(event.event, event.data)
+    return [named, notification] if NOTIFICATIONS.name in socket.channels else [named]
+
+
+def _mark_of(socket: Socket) -> Packet:
+    user_id = socket.identity.user_id if socket.identity else ""
+    offset = Offset(user_id, socket.delivered, list(socket.channels))
+    return Packet("offset", encode(encode_offset(offset)))

@@ -16,6 +16,7 @@ class Meter:
     bytes_sent: int = 0
     connects: int = 0
     disconnects: int = 0
+    recoveries: int = 0  # clients that came back and were given what they had missed
     handshake_failures: int = 0
     ticks_received: int = 0
     slow_conflated: int = 0  # sockets that fell behind

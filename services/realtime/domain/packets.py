@@ -5,12 +5,14 @@ whole server frame (RFC 6455, section 5.2) is built once as well.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 import msgspec
 
 from services.realtime.domain.frames import frame
 
+SEPARATOR = "\x1e"  # between packets on polling
 MAX_EVENT_LENGTH = 64  # characters
 
 # Names that the Socket.IO client libraries keep for themselves.
@@ -42,6 +44,23 @@ class Packet:
     def size(self) -> int:
         """Length of the packet, in bytes."""
         return len(self._encoded)
+
+
+class Bundle:
+    """Packets that leave in one write: a connection that is cut brings the client all of them or none."""
+
+    def __init__(self, packets: Sequence[Packet]) -> None:
+        self.packets = packets
+
+    @property
+    def payload(self) -> str:
+        """The packets as polling carries them."""
+        return SEPARATOR.join(packet.payload for packet in self.packets)
+
+    @property
+    def frame(self) -> bytes:
+        """One WebSocket frame after the other."""
+        return b"".join(packet.frame for packet in self.packets)
 
 
 def fault_of_event_name(name: str) -> str:

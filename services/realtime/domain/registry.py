@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.realtime.domain.channels import Channel
-from services.realtime.domain.packets import Packet
+from services.realtime.domain.packets import Bundle, Packet
+from services.realtime.domain.payloads import UserEvent
 
 
 class Outlet(Protocol):
     """The way to one client. Nothing here waits, and a client that is gone is no error."""
 
-    def send(self, packet: Packet) -> None:
-        """Write an event, after whatever was written before."""
+    def send(self, packet: Packet | Bundle) -> None:
+        """Write one or several events, after whatever was written before."""
         ...
 
     def disconnect(self) -> None:
@@ -51,6 +52,8 @@ class Socket:
     outlet: Outlet
     identity: Identity | None = None
     channels: dict[str, Channel] = field(default_factory=dict)
+    delivered: int = -1  # the last user event it was sent, or could have been
+    backlog: list[UserEvent] | None = None  # user events that wait until the socket has been greeted
 
 
 class Registry:

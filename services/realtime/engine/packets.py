@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from services.realtime.domain.frames import BINARY, frame
+from services.realtime.domain.packets import SEPARATOR
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
-SEPARATOR = "\x1e"
 
 _RECEIVED = frozenset({CLOSE, PING, PONG, MESSAGE, UPGRADE})
 

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from services.realtime.domain.packets import SEPARATOR
 from services.realtime.engine.link import Receiver
-from services.realtime.engine.packets import CLOSE_PACKET, NOOP_PACKET, SEPARATOR, Sendable
+from services.realtime.engine.packets import CLOSE_PACKET, NOOP_PACKET, Sendable
 
 
 class Overlap(Exception):

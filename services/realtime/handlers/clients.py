@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from secrets import token_urlsafe
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ from services.realtime.domain.admission import Admission, client_address
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.registry import Identity, Outlet, Socket
 from services.realtime.engine.session import SLOW, TOO_FAST
+from services.realtime.handlers.recovery import Recovery
 from services.realtime.socketio_adapter import NotNow, Refused
 
 logger = logging.getLogger(__name__)
@@ -39,8 +41,11 @@ class Malformed(ValueError):
 class ClientHandlers:
     """Answers the clients' events. Whatever they send gets an answer, never silence or a traceback."""
 
-    def __init__(self, hub: Hub, verifier: Verifier, admission: Admission, trusted_hops: int) -> None:
+    def __init__(
+        self, hub: Hub, verifier: Verifier, recovery: Recovery, admission: Admission, trusted_hops: int
+    ) -> None:
         self._hub = hub
+        self._recovery = recovery
         self._verifier = verifier
         self._admission = admission
         self._trusted_hops = trusted_hops
@@ -71,17 +76,24 @@ class ClientHandlers:
         self._hub.meter.slow_disconnects += reason == SLOW
         self._hub.meter.fast_disconnects += reason == TOO_FAST
 
-    async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> None:
-        """Let a client in, as the token's user or as nobody. Raises Refused, or NotNow when that cannot be known."""
+    async def connect(self, socket_id: str, outlet: Outlet, auth: object) -> dict[str, str]:
+        """Let a client in, as the token's user or as nobody, where it left off if that is possible.
+
+        Returns what CONNECT says besides the socket's id. Raises Refused, or NotNow when the token cannot be checked.
+        """
         try:
             identity = await self._identity_of(auth)
+            recovered = await self._recovery.recover(auth, identity)
         except (Malformed, CryptoVaultError) as error:
             self._hub.meter.handshake_failures += 1
             refusal = NotNow if isinstance(error, Unavailable) else Refused
             raise refusal(_reason(error)) from error
-        socket = Socket(socket_id, outlet)
+        socket = Socket(socket_id, outlet, backlog=[])
         self._hub.connect(socket, identity)
-        _after_the_answer(self._hub.greet, socket)
+        if recovered is not None:
+            self._hub.restore(socket, recovered.channels, recovered.after, recovered.missed)
+        _after_the_answer(self._hub.greet, socket, recovered is not None)
+        return {"pid": recovered.pid if recovered is not None else token_urlsafe(15)}
 
     def disconnected(self, socket_id: str) -> None:
         """A client is gone."""
@@ -124,20 +136,24 @@ class ClientHandlers:
         if identity is None or socket not in self._hub.registry:
             raise Malformed("not connected")
         self._hub.authenticate(socket, identity)
+        self._hub.mark(socket)
         return {"ok": True, "user_id": identity.user_id}
 
     async def _subscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
         answer = self._hub.subscribe(socket, _names("subscribe", arguments))
+        self._hub.mark(socket)  # before the answer: who has that will find its channels again
         _after_the_answer(self._hub.join, socket, answer.subscribed)
         return dict(msgspec.to_builtins(answer))
 
     async def _unsubscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
-        return {"unsubscribed": self._hub.unsubscribe(socket, _names("unsubscribe", arguments))}
+        ended = self._hub.unsubscribe(socket, _names("unsubscribe", arguments))
+        self._hub.mark(socket)
+        return {"unsubscribed": ended}
 
     async def _identity_of(self, auth: object, required: bool = False) -> Identity | None:
         """Whom the credentials speak for, None for nobody. Raises Malformed, Unauthenticated or Unavailable."""
-        if auth is None or auth == {}:
-            auth = {"token": None}
+        if auth is None:
+            return None
         if not isinstance(auth, dict):
             raise Malformed("auth must be an object, {token}")
         token = auth.get("token")

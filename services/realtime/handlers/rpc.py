@@ -1,7 +1,6 @@
 """The gRPC service: broadcasts, a user's notifications, statistics."""
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from services.kit.clock import Clock
 from services.kit.errors import FieldError, InvalidInput
 from services.realtime.domain.channels import InvalidChannel, parse
 from services.realtime.domain.packets import fault_of_event_name
+from services.realtime.handlers.history import History
 from services.realtime.handlers.stats import Cluster
 from services.realtime.handlers.subjects import EVERYBODY, EVERYBODY_SUBJECT, ROOM_SUBJECT
 
@@ -43,28 +43,6 @@ class Publishing(Protocol):
 
     async def publish_durable(self, subject: str, payload: Message, *, message_id: str) -> int:
         """Store, and return the sequence."""
-        ...
-
-
-class Kept(Protocol):
-    """A user event in the stream."""
-
-    @property
-    def id(self) -> int:
-        """Its sequence."""
-        ...
-
-    @property
-    def data(self) -> bytes:
-        """The serialised UserEvent."""
-        ...
-
-
-class History(Protocol):
-    """What users were sent."""
-
-    async def after(self, user_id: str, after: int, limit: int) -> Sequence[Kept]:
-        """A user's events with a larger id, oldest first."""
         ...
 
 

@@ -3,13 +3,12 @@
 import logging
 from typing import Protocol
 
-from cryptovault.events.v1.events_pb2 import CandleUpdate, RoomEvent, Tick, UserEvent
+from cryptovault.events.v1.events_pb2 import CandleUpdate, RoomEvent, Tick
 
 from services.kit.bus import Delivery, Handler
 from services.kit.clock import Clock
-from services.realtime.domain import payloads
 from services.realtime.domain.hub import Hub
-from services.realtime.translation import candle_of, is_json_object, milliseconds, tick_of
+from services.realtime.translation import candle_of, is_json_object, tick_of, user_event_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +60,9 @@ class SubjectHandlers:
 
     async def user(self, sequence: int, data: bytes) -> None:
         """An event for one user, with its sequence in the stream."""
-        event = UserEvent.FromString(data)
-        if is_json_object(event.data_json):
-            created_at = milliseconds(event.created_at)
-            self._hub.deliver(
-                payloads.UserEvent(sequence, event.user_id, event.event, event.data_json, created_at),
-            )
+        event = user_event_of(sequence, data)
+        if event is not None:
+            self._hub.deliver(event)
         else:
             logger.warning("user event %d carries no JSON object and is dropped", sequence)
 

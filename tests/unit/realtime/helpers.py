@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import socketio
+from cryptovault.events.v1 import events_pb2 as pb
 
 from services.kit.bus import Delivery
 from services.kit.clock import SystemClock
@@ -16,14 +17,16 @@ from services.kit.testing import FakeBus, FakeClock
 from services.kit.tokens import Claims
 from services.realtime.adapters.flusher import Flusher
 from services.realtime.adapters.http import HttpServer, Listening
+from services.realtime.adapters.user_events import Stored
 from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.market import Market, Rates
-from services.realtime.domain.packets import Packet
+from services.realtime.domain.packets import SEPARATOR, Packet
 from services.realtime.domain.payloads import Quote, Tick
 from services.realtime.domain.registry import Socket
 from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.handlers.recovery import Recovery
 from services.realtime.handlers.subjects import SubjectHandlers
 from services.realtime.socketio_adapter import SocketServer
 
@@ -58,9 +61,12 @@ class FakeOutlet:
         self.closed = True
 
     def events(self, name: str = "") -> list[Any]:
-        """The data of what was sent under a name, or name and data of everything."""
-        decoded = [msgspec.json.decode(packet.payload[2:]) for packet in self.packets]
-        return [data for event, data in decoded if event == name] if name else [tuple(item) for item in decoded]
+        """The data of what was sent under a name, or name and data of everything but offsets."""
+        payloads = [payload for packet in self.packets for payload in packet.payload.split(SEPARATOR)]
+        decoded = [tuple(msgspec.json.decode(payload[2:])) for payload in payloads]
+        if name:
+            return [data for event, data in decoded if event == name]
+        return [item for item in decoded if item[0] != "offset"]
 
 
 def build_hub(clock: FakeClock, market: Market | None = None, max_subscriptions: int = 50) -> Hub:
@@ -88,6 +94,24 @@ class FakeVerifier:
         return Claims(user, f"session-of-{user}", frozenset(), 1, SystemClock().time() + 600, "jti")
 
 
+class FakeHistory:
+    """Remembers user events as the stream does."""
+
+    def __init__(self) -> None:
+        self.events: list[Stored] = []
+        self.reads = 0
+
+    def keep(self, id: int, user: str = "ann", event: str = "note") -> Stored:
+        stored = Stored(id, pb.UserEvent(user_id=user, event=event, data_json=b'{"n":%d}' % id).SerializeToString())
+        self.events.append(stored)
+        return stored
+
+    async def after(self, user_id: str, after: int, limit: int) -> list[Stored]:
+        self.reads += 1
+        mine = [item for item in self.events if pb.UserEvent.FromString(item.data).user_id == user_id]
+        return [item for item in mine if item.id > after][:limit]
+
+
 class Node:
     """A whole node without NATS: what the bus would bring is delivered by hand."""
 
@@ -105,8 +129,11 @@ class Node:
         self.bus = FakeBus()
         self.health = Health()
         self.hub = Hub("node-1", Market(Rates(prices=20, symbol=50, candles=50)), self.clock, max_subscriptions=50)
+        self.history = FakeHistory()
         Flusher(self.hub, self.clock)
-        self.clients = ClientHandlers(self.hub, FakeVerifier(), Admission(per_address), trusted_hops)
+        self.clients = ClientHandlers(
+            self.hub, FakeVerifier(), Recovery(self.hub, self.history), Admission(per_address), trusted_hops
+        )
         self.subjects = SubjectHandlers(self.hub, self.clock)
         listening = Listening(
             host="127.0.0.1",

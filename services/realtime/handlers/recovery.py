@@ -1,0 +1,59 @@
+"""Clients that come back: what they missed, from memory or from the stream."""
+
+from dataclasses import dataclass, field
+
+from services.kit.errors import Unavailable
+from services.realtime.domain.hub import Hub
+from services.realtime.domain.payloads import UserEvent
+from services.realtime.domain.recovery import Offset, decode
+from services.realtime.domain.registry import Identity
+from services.realtime.handlers.history import History
+from services.realtime.translation import user_event_of
+
+MOST = 200  # events: who has missed more begins anew, and reads the rest with GET /api/notifications
+MAX_PID = 64  # characters
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The state that a client comes back with."""
+
+    pid: str
+    channels: list[str]
+    after: int
+    missed: list[UserEvent] = field(default_factory=list)
+
+
+class Recovery:
+    """Finds out what clients have missed."""
+
+    def __init__(self, hub: Hub, history: History) -> None:
+        self._hub = hub
+        self._history = history
+
+    async def recover(self, auth: object, identity: Identity | None) -> Recovered | None:
+        """The client's state, None when it has to begin anew: it is new, or another user, or has missed too much."""
+        pid, offset = (auth.get("pid"), decode(auth.get("offset"))) if isinstance(auth, dict) else (None, None)
+        if not isinstance(pid, str) or not 0 < len(pid) <= MAX_PID or offset is None:
+            return None
+        if offset.user_id != (identity.user_id if identity else ""):
+            return None
+        missed = await self._missed(offset) if identity else []
+        if missed is None or len(missed) > MOST:
+            return None
+        return Recovered(pid, offset.channels, max([offset.after, *(event.id for event in missed)]), missed)
+
+    async def _missed(self, offset: Offset) -> list[UserEvent] | None:
+        recent, seen = self._hub.recent, self._hub.recent.last
+        if offset.after > seen:  # the stream began anew, or this node does not hear it
+            return None
+        remembered = recent.since(offset.user_id, offset.after)
+        if remembered is not None:
+            return remembered
+        try:
+            kept = await self._history.after(offset.user_id, offset.after, MOST + 1)
+        except Unavailable:
+            return None
+        read = [event for item in kept if (event := user_event_of(item.id, item.data)) is not None]
+        meanwhile = recent.since(offset.user_id, max([seen, *(event.id for event in read)]))
+        return None if meanwhile is None else read + meanwhile
