@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import uvloop
 
 from services.kit import logs, telemetry
+from services.kit.cancellation import end
 from services.kit.clock import Clock, SystemClock
 from services.kit.db import Database, migrate_when_there
 from services.kit.errors import Unavailable
@@ -33,6 +34,7 @@ SettingsType = TypeVar("SettingsType", bound=CommonSettings)
 Resource = TypeVar("Resource")
 
 EXIT_BAD_SETTINGS = 2
+CANCEL_ATTEMPTS = 40  # at a background task that does not end
 
 
 class Server(Protocol):
@@ -109,9 +111,13 @@ class Runtime:
         self.health.mark_draining()
         await asyncio.sleep(self._settings.predrain_seconds)
         await asyncio.gather(*(server.drain(self._settings.drain_seconds) for server in reversed(self._servers)))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_background()
+
+    async def _end_background(self) -> None:
+        pending = await end(self._tasks, CANCEL_ATTEMPTS)
+        if pending:
+            names = (task.get_name() for task in self._tasks if task in pending)
+            logger.error("these tasks do not end: %s", ", ".join(sorted(names)))
 
     async def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         pauses = Backoff().pauses()

@@ -1,6 +1,5 @@
 """What one replica says of itself once a second on cv.stats.<SERVICE>."""
 
-import asyncio
 import logging
 import resource
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from cryptovault.realtime.v1.stats_pb2 import SocketStats
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.bus import Bus
+from services.kit.cancellation import together
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
 
@@ -59,7 +59,7 @@ class Stats:
 
     async def run(self, bus: Bus) -> None:
         """Publish once a second, until cancelled."""
-        await asyncio.gather(self._watch_lag(), self._publish(bus))
+        await together((self._watch_lag, lambda: self._publish(bus)))
 
     async def _publish(self, bus: Bus) -> None:
         while True:

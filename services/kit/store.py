@@ -5,8 +5,8 @@ The client connects when first used and again after a failure, so a Store opens 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import redis.asyncio
@@ -14,6 +14,7 @@ import redis.exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from services.kit.cancellation import pass_on_cancellation
 from services.kit.errors import Unavailable
 from services.kit.retry import Backoff
 
@@ -29,6 +30,15 @@ AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError
 Value = str | bytes | int | float
 
 
+@contextmanager
+def _away_is_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except AWAY as error:
+        pass_on_cancellation(error)
+        raise Unavailable("Redis is away") from error
+
+
 class Script:
     """A Lua script, sent once and then called by its hash."""
 
@@ -37,10 +47,8 @@ class Script:
 
     async def __call__(self, keys: Sequence[str] = (), args: Sequence[Value] = ()) -> Any:
         """Run it. Raises Unavailable when Redis is away."""
-        try:
+        with _away_is_unavailable():
             return await self._script(keys=list(keys), args=list(args))
-        except AWAY as error:
-            raise Unavailable("Redis is away") from error
 
 
 class Store:
@@ -73,17 +81,13 @@ class Store:
 
     async def ping(self) -> None:
         """Raises Unavailable unless Redis answers."""
-        try:
+        with _away_is_unavailable():
             await self.client.ping()
-        except AWAY as error:
-            raise Unavailable("Redis is away") from error
 
     async def publish(self, channel: str, data: bytes) -> int:
         """Send on a Pub/Sub channel; returns how many heard it. Raises Unavailable when Redis is away."""
-        try:
+        with _away_is_unavailable():
             return int(await self.client.publish(channel, data))
-        except AWAY as error:
-            raise Unavailable("Redis is away") from error
 
     async def listen(self, channel: str, handler: Callable[[bytes], Awaitable[None]]) -> None:
         """Hand every message on a Pub/Sub channel to `handler`, through reconnects, until cancelled."""

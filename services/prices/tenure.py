@@ -1,6 +1,5 @@
 """What a replica does while it holds the lease: run the feeds, keep the market, make candles, tell everybody."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Protocol
 
 from cryptovault.events.v1.events_pb2 import CandleUpdate, VenueChanged
 
+from services.kit.cancellation import together
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
 from services.prices.adapters.candle_store import BASE_INTERVAL, CandleStore
@@ -97,13 +97,15 @@ class Tenure:
     async def run(self) -> None:
         """Ingest until cancelled."""
         await self._take_over()
-        async with asyncio.TaskGroup() as group:
-            for runnable in (*self.works, self.publisher, self._neighbours.latest):
-                group.create_task(runnable.run())
-            group.create_task(self.publisher.sweep())
-            group.create_task(self._repeat(CANDLES_EVERY, self._tell_candles))
-            group.create_task(self._repeat(VENUES_EVERY, self._tell_venues))
-            group.create_task(self._repeat(RETRY_EVERY, self._save_instruments))
+        await together(
+            (
+                *(runnable.run for runnable in (*self.works, self.publisher, self._neighbours.latest)),
+                self.publisher.sweep,
+                lambda: self._repeat(CANDLES_EVERY, self._tell_candles),
+                lambda: self._repeat(VENUES_EVERY, self._tell_venues),
+                lambda: self._repeat(RETRY_EVERY, self._save_instruments),
+            )
+        )
 
     async def _take_over(self) -> None:
         """Go on where the former ingester stopped, as far as that can be known."""

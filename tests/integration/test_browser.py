@@ -77,6 +77,7 @@ def test_a_symbol_has_a_page_with_its_sources(page: Page, stack: Stack, tmp_path
     page.goto(stack.url)
     page.locator('[data-symbol="BTC-USD"] a').first.click(timeout=15_000)
     expect(page.get_by_text("binance", exact=False).first).to_be_visible(timeout=15_000)
+    assert page.url.endswith("/symbols/BTC-USD")
 
 
 def test_the_docs_page_lists_the_api_without_any_outside_host(page: Page, stack: Stack, complaints: list[str]):

@@ -21,11 +21,10 @@ import socketio
 from aiohttp import web
 
 from services.gateway.certificate import development_certificate
-from services.gateway.limits.gcra import Limit
-from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
-from services.gateway.limits.local import LocalLimiter
+from services.gateway.limits.gcra import Limit, Rule
+from services.gateway.limits.limiter import RateLimiter
+from services.gateway.limits.script import ORDER_LUA
 from services.gateway.server import HttpServer, hypercorn_config
-from services.kit.breaker import Breaker
 from services.kit.store import Store
 from services.kit.testing import FakeClock, free_port
 from tests.unit.gateway.harness import Harness, gateway
@@ -92,7 +91,6 @@ async def test_both_protocols_on_the_plain_port_and_alpn_on_the_tls_port(front: 
     assert all("server" not in answer.headers for answer in answers)
 
 
-@pytest.mark.skipif(CURL is None, reason="curl is not installed")
 @pytest.mark.parametrize(("protocol", "tls"), [("--http1.1", False), ("--http1.1", True), ("--http2", True)])
 async def test_curl_gets_413_for_ten_megabytes_and_goes_on(
     front: Running, tmp_path: Path, protocol: str, tls: bool
@@ -104,7 +102,6 @@ async def test_curl_gets_413_for_ten_megabytes_and_goes_on(
     assert await curl(*upload, "--next", *common, f"{base}/ping") == ["413", "200"]
 
 
-@pytest.mark.skipif(CURL is None, reason="curl is not installed")
 async def test_curl_speaks_http2_by_prior_knowledge(front: Running) -> None:
     written = await curl("--http2-prior-knowledge", "-sS", "-o", "/dev/null", "-w", "%{http_version}", front.plain)
     assert written == ["2"]
@@ -228,11 +225,11 @@ async def test_resetting_an_http2_stream_ends_the_call(front: Running) -> None:
 async def test_replicas_share_a_limit_through_redis(valkey_url: str) -> None:
     async with Store.open(valkey_url) as first_store, Store.open(valkey_url) as second_store:
         replicas = [
-            RateLimiter(store.script(GCRA_LUA), LocalLimiter(FakeClock()), Breaker("redis"))
+            RateLimiter(store.script(ORDER_LUA), FakeClock(), patience=1.0)
             for store in (first_store, second_store)
         ]
-        limit = Limit(10, 3600)
-        decisions = [await replicas[turn % 2].check("shared", limit, strict=False) for turn in range(12)]
+        rule = Rule("shared", Limit(10, 3600))
+        decisions = [await replicas[turn % 2].check(rule, "client") for turn in range(12)]
     assert [decision.allowed for decision in decisions] == [True] * 10 + [False] * 2
     assert [decision.remaining for decision in decisions[:10]] == list(range(9, -1, -1))
     assert 0 < decisions[-1].retry_after <= 360

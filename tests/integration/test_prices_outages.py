@@ -161,7 +161,7 @@ async def test_ticks_flow_again_after_nats_was_away(port, lines, nats_url):
     lines["nats"].cut()
     await asyncio.sleep(1)
     await lines["nats"].mend()
-    await eventually(lambda: tick_after(ticks, first.seq + 10))
+    assert await eventually(lambda: tick_after(ticks, first.seq + 10))
     await connection.close()
 
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from services.kit.cancellation import end
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
 from services.kit.store import Store
@@ -61,8 +62,7 @@ class Lease:
             try:
                 await self._hold(running)
             finally:
-                running.cancel()
-                await asyncio.wait([running])
+                await end([running])
                 await self._give_up()
             _raise_failure(running)
             logger.warning("another replica ingests")

@@ -67,10 +67,10 @@ class TradeFrame(msgspec.Struct, gc=False):
 
 
 class AggregateTrade(msgspec.Struct, gc=False):
-    """Trades `f` to `l` of one taker order at one price."""
+    """Trades `f` to `l` (here last_trade) of one taker order at one price."""
 
     s: str
-    l: int  # noqa: E741  (Binance's own name)
+    last_trade: int = msgspec.field(name="l")
     p: Decimal
     q: Decimal
     T: int
@@ -219,7 +219,7 @@ class Decoder:
     def _aggregated(self, frame: bytes) -> Sequence[Event]:
         # Its last trade's id names it: where single trades come as well, this one then was there already.
         trade = _aggregate(frame).data
-        return self._as_trade(trade, trade.l)
+        return self._as_trade(trade, trade.last_trade)
 
     def _as_trade(self, trade: TradeFrame | AggregateTrade, trade_id: int) -> Sequence[Event]:
         symbol = self._symbols.get(trade.s)

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import aiohttp
 
-from services.kit.cancellation import pass_on_cancellation
+from services.kit.cancellation import pass_on_cancellation, together
 from services.kit.clock import Clock
 from services.kit.retry import Backoff
 from services.prices.domain.events import Accepted, DayStats, Event, Heartbeat, Ignored, Quote, Refused, Trade
@@ -77,9 +78,7 @@ class VenueFeed:
         sessions = self._feed.sessions(instruments)
         self._monitor.listed(len(instruments), len(sessions))
         self._listener.listed(self._feed.name, instruments)
-        async with asyncio.TaskGroup() as group:
-            for number, session in enumerate(sessions):
-                group.create_task(self._keep(number, session))
+        await together(partial(self._keep, number, session) for number, session in enumerate(sessions))
 
     async def _list(self) -> list[Instrument]:
         pauses = self._backoff.pauses()
@@ -139,16 +138,9 @@ class Connection:
             )
         self._monitor.opened()
         self._heard_at = self._clock.monotonic()
-        works = (self._subscribe(socket), self._watch(), self._read(socket))
-        tasks = [asyncio.create_task(work) for work in works]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            await together((lambda: self._subscribe(socket), self._watch, lambda: self._read(socket)))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
             await socket.close()
 
     async def _subscribe(self, socket: "aiohttp.ClientWebSocketResponse[bool]") -> None:

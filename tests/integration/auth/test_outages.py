@@ -90,6 +90,7 @@ async def test_without_nats_a_sign_out_still_counts_within_a_second(cuttable, li
             await asyncio.sleep(0.7)  # until the verifier has noticed
             await client.signed_in(tokens).call("Logout")
             await until(lambda: refused(verifier, tokens.access_token), limit=1)
+            assert await refused(verifier, tokens.access_token)
 
 
 async def test_auth_starts_before_everything_it_needs(settings):

@@ -24,10 +24,12 @@ from services.kit.errors import InvalidInput
         ("gzip;q=1.0, br;q=0.5", "gzip"),
         ("br;q=0, gzip;q=0", "identity"),
         ("*", "br"),
-        ("*;q=0.5, br;q=0", "gzip"),
+        ("*;q=0.5, br;q=0", "zstd"),
         ("identity, gzip;q=0.5", "identity"),
         ("gzip;q=nonsense", "identity"),
-        ("zstd", "identity"),
+        ("gzip, zstd", "zstd"),
+        ("zstd;q=0.9, br;q=0.5", "zstd"),
+        ("deflate", "identity"),
     ],
 )
 def test_the_coding_is_the_one_the_client_likes_best(accept: str, coding: str) -> None:
@@ -134,4 +136,4 @@ def exchange(**known: object) -> Exchange:
         return {"type": "http.disconnect"}
 
     base = {"method": "GET", "path": "/", "query": b"", "headers": {}, "peer": "", "secure": False}
-    return Exchange(**{**base, "http_version": "2", "receive": receive, **known})  # type: ignore[arg-type]
+    return Exchange(**{**base, "http_version": "2", "receive": receive, **known})

@@ -84,7 +84,7 @@ def test_the_aggregated_trades_of_2021_are_read(recordings):
 
 
 def test_a_trade_says_what_the_taker_did():
-    frame = b'{"stream":"btcusdt@trade","data":{"e":"trade","E":2,"s":"BTCUSDT","t":7,"p":"61837.63000000","q":"0.02","T":1723161255342,"m":true,"M":true}}'  # noqa: E501
+    frame = b'{"stream":"btcusdt@trade","data":{"e":"trade","E":2,"s":"BTCUSDT","t":7,"p":"61837.63000000","q":"0.02","T":1723161255342,"m":true,"M":true}}'
     assert decode(frame) == (
         Trade("BTC-USD", Decimal("61837.63"), Decimal("0.02"), "sell", 7, 1_723_161_255_342_000_000),
     )

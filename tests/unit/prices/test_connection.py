@@ -17,7 +17,7 @@ from services.prices.feeds.coinbase import Coinbase, Decoder
 from services.prices.feeds.connection import VenueFeed
 from services.prices.feeds.monitor import Circuit, Monitor
 
-TICKER = '{"type":"ticker","product_id":"BTC-USD","price":"100.01","best_bid":"100.00","best_ask":"100.02","time":"2021-04-17T16:43:29.571587Z"}'  # noqa: E501
+TICKER = '{"type":"ticker","product_id":"BTC-USD","price":"100.01","best_bid":"100.00","best_ask":"100.02","time":"2021-04-17T16:43:29.571587Z"}'
 BTC = Instrument("coinbase", "BTC-USD", "BTC", "USD", 2)
 SOON = Backoff(base=0.01, cap=0.05)
 

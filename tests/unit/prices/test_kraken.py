@@ -7,9 +7,9 @@ from services.prices.domain.events import Accepted, DayStats, Heartbeat, Ignored
 from services.prices.domain.instruments import Instrument
 from services.prices.feeds.kraken import Decoder, Kraken
 
-TICKER = b'{"channel":"ticker","type":"update","data":[{"symbol":"XMR/USD","bid":354.32,"bid_qty":6.87,"ask":355.240,"ask_qty":27.1,"last":355.23,"volume":33470.74135600,"vwap":349.1,"low":333.87,"high":368.0,"change":20.02,"change_pct":5.97,"timestamp":"2021-04-17T16:48:52.949688Z"}]}'  # noqa: E501
-TRADES = b'{"channel":"trade","type":"update","data":[{"symbol":"XMR/USD","side":"sell","price":354.04000,"qty":0.28245396,"ord_type":"market","trade_id":4665846,"timestamp":"2021-04-17T16:49:10.826417Z"},{"symbol":"XMR/USD","side":"buy","price":353.81,"qty":1.7,"ord_type":"limit","trade_id":4665847,"timestamp":"2021-04-17T16:49:10.827816Z"}]}'  # noqa: E501
-SUBSCRIBED = b'{"method":"subscribe","result":{"channel":"ticker","symbol":"XMR/USD"},"success":true,"time_in":"2023-09-25T09:04:31.742599Z","time_out":"2023-09-25T09:04:31.742648Z"}'  # noqa: E501
+TICKER = b'{"channel":"ticker","type":"update","data":[{"symbol":"XMR/USD","bid":354.32,"bid_qty":6.87,"ask":355.240,"ask_qty":27.1,"last":355.23,"volume":33470.74135600,"vwap":349.1,"low":333.87,"high":368.0,"change":20.02,"change_pct":5.97,"timestamp":"2021-04-17T16:48:52.949688Z"}]}'
+TRADES = b'{"channel":"trade","type":"update","data":[{"symbol":"XMR/USD","side":"sell","price":354.04000,"qty":0.28245396,"ord_type":"market","trade_id":4665846,"timestamp":"2021-04-17T16:49:10.826417Z"},{"symbol":"XMR/USD","side":"buy","price":353.81,"qty":1.7,"ord_type":"limit","trade_id":4665847,"timestamp":"2021-04-17T16:49:10.827816Z"}]}'
+SUBSCRIBED = b'{"method":"subscribe","result":{"channel":"ticker","symbol":"XMR/USD"},"success":true,"time_in":"2023-09-25T09:04:31.742599Z","time_out":"2023-09-25T09:04:31.742648Z"}'
 REFUSED = b'{"error":"Currency pair not supported A/B","method":"subscribe","success":false,"symbol":"A/B"}'
 
 
@@ -50,7 +50,7 @@ def test_whatever_else_comes_is_named(frame, event):
 
 
 def test_the_zeros_of_a_dead_market_are_no_price():
-    dead = b'{"channel":"ticker","data":[{"symbol":"XMR/USD","bid":0,"ask":0,"last":0,"volume":0,"change":0,"timestamp":"1970-01-01T00:00:00Z"}]}'  # noqa: E501
+    dead = b'{"channel":"ticker","data":[{"symbol":"XMR/USD","bid":0,"ask":0,"last":0,"volume":0,"change":0,"timestamp":"1970-01-01T00:00:00Z"}]}'
     assert decode(dead) == [Ignored("no price")]
 
 
