@@ -1,0 +1,90 @@
+"""Programs under measurement: started on a core of their own, watched for their CPU time, and ended."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+START_LIMIT = 30.0  # seconds
+STOP_LIMIT = 10.0  # seconds
+
+
+class NotServing(Exception):
+    """A program did not come up, or answered something else than it should; the text says what."""
+
+
+class Running:
+    """A program that runs, with its children."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    async def until_listening(self, port: int) -> None:
+        """Wait for the port to be open. Raises NotServing."""
+        deadline = time.monotonic() + START_LIMIT
+        while not _open(port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise NotServing(f"it did not start: {self.last_words()}")
+            await asyncio.sleep(0.05)
+
+    def last_words(self) -> str:
+        """The end of what it has printed."""
+        return self._log.read_text(errors="replace").strip()[-300:] or f"exit code {self._process.poll()}"
+
+    def cpu_seconds(self) -> float:
+        """CPU time used so far, in user and in kernel mode, by it and its children."""
+        times = [process.cpu_times() for process in self._family()]
+        return sum(entry.user + entry.system for entry in times)
+
+    async def stop(self) -> None:
+        """End it, gently first."""
+        family = self._family()
+        self._process.terminate()
+        try:
+            await asyncio.to_thread(self._process.wait, STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for process in family:
+            if process.is_running() and process.pid != self._process.pid:
+                process.kill()
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            head = psutil.Process(self._process.pid)
+            return [head, *head.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+
+@asynccontextmanager
+async def running(
+    command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, core: int | None = None
+) -> AsyncIterator[Running]:
+    """Run a program for as long as the block lasts, on one core if told so."""
+    pinned = command if core is None else ["taskset", "-c", str(core), *command]
+    program = _start(pinned, log, {**os.environ, **(env or {})})
+    try:
+        yield program
+    finally:
+        await program.stop()
+
+
+def _start(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Running:
+    with log.open("wb") as output:
+        return Running(subprocess.Popen(command, stdout=output, stderr=output, env=env), log)
+
+
+def _open(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
