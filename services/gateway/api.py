@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 
+from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
+
 from services.gateway.events import EventStream
 from services.gateway.pipeline.exchange import JSON, Answer, Exchange, Route
 from services.gateway.transcoding.catalog import Operation
@@ -36,7 +38,7 @@ class UnaryHandler:
         self._operation = operation
         self._transcoder = transcoder
         self._upstream = upstream
-        self._secret = operation.policy.fail_closed
+        self._secret = carries_secrets(operation)
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Answer the exchange. Raises CryptoVaultError."""
@@ -44,6 +46,12 @@ class UnaryHandler:
         answer = await self._upstream.call(self._operation, request, exchange.caller)
         body = self._transcoder.answer(answer)
         return Answer(200, [(b"content-type", JSON)], body, compressible=not self._secret)
+
+
+def carries_secrets(operation: Operation) -> bool:
+    """Whether a token or a key may stand in the answers, beside what the client sent: then nothing is compressed."""
+    personal = operation.policy.access != Declared.PUBLIC
+    return operation.policy.fail_closed or (personal and operation.area == "auth")
 
 
 class StreamHandler:

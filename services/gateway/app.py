@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.pipeline.authentication import Authentication, Verifier
 from services.gateway.pipeline.body import BodyReader, DeclaredLength
@@ -13,13 +13,14 @@ from services.gateway.pipeline.compression import Compression
 from services.gateway.pipeline.conditional import Conditional
 from services.gateway.pipeline.cors import Cors
 from services.gateway.pipeline.edge import Edge
-from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Route
+from services.gateway.pipeline.exchange import Handler, Route
 from services.gateway.pipeline.identity import ClientIdentity
 from services.gateway.pipeline.problems import Problems
 from services.gateway.pipeline.rate_limit import Limiter, RateLimit
-from services.gateway.pipeline.response_cache import ResponseCache, Stored
+from services.gateway.pipeline.response_cache import STALE_SHARE, ResponseCache, Stored
 from services.gateway.pipeline.routing import Routing, RoutingTable
 from services.gateway.pipeline.security_headers import SecurityHeaders
+from services.gateway.pipeline.serving import call_route
 from services.gateway.pipeline.tracing import Tracing
 from services.kit.cache import Cache
 from services.kit.clock import Clock
@@ -34,6 +35,7 @@ class Parts:
     cache: Cache[Stored]
     clock: Clock
     fallback: Handler
+    cache_stale_share: float = STALE_SHARE
     rate_limit_factor: float = 1.0
     trusted_proxy_hops: int = 0
     cors_origins: tuple[str, ...] = ()
@@ -42,7 +44,7 @@ class Parts:
 def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     """The policies around the routes, put together from the inside out."""
     handler: Handler = call_route
-    handler = ResponseCache(handler, parts.cache, parts.clock)
+    handler = ResponseCache(handler, parts.cache, parts.clock, parts.cache_stale_share)
     handler = BodyReader(handler)
     handler = RateLimit(handler, parts.limiter, parts.rate_limit_factor)
     handler = Authentication(handler, parts.verifier)
@@ -57,13 +59,18 @@ def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     return Tracing(handler)
 
 
-def application(handler: Handler, websocket: ASGIApp) -> Starlette:
-    """The ASGI application: HTTP goes to the policies, WebSockets are forwarded."""
-    return Starlette(routes=[WebSocketRoute("/{path:path}", websocket), Mount("", app=Edge(handler))])
+class Application:
+    """The ASGI application: HTTP goes straight to the policies, all else (WebSockets, lifespan) through Starlette."""
+
+    def __init__(self, http: ASGIApp, websocket: ASGIApp) -> None:
+        self._http = http
+        self._others = Starlette(routes=[WebSocketRoute("/{path:path}", websocket)])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        await (self._http if scope["type"] == "http" else self._others)(scope, receive, send)
 
 
-async def call_route(exchange: Exchange) -> Answer:
-    """The innermost step: the route's own handler."""
-    route = exchange.route
-    assert route is not None
-    return await route.handler(exchange)
+def application(handler: Handler, websocket: ASGIApp) -> Application:
+    """The policies as an ASGI application, with WebSockets forwarded."""
+    return Application(Edge(handler), websocket)

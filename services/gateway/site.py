@@ -28,7 +28,7 @@ class File:
         """The form that the client likes best; what was not made by the build is compressed when it is first asked."""
         if not self.coded:
             return self.answer_plain
-        return self.coded.get(choose(exchange.text(b"accept-encoding")), self.answer_plain)
+        return self.coded.get(choose(exchange.text(b"accept-encoding"), tuple(self.coded)), self.answer_plain)
 
 
 class Site:

@@ -15,7 +15,7 @@ from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
 from services.gateway.limits.local import LocalLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
-from services.gateway.pipeline.response_cache import Stored, StoredCodec
+from services.gateway.pipeline.response_cache import Stored, Unwritten
 from services.gateway.server import HttpServer, hypercorn_config
 from services.gateway.settings import Settings
 from services.gateway.site import Site
@@ -95,7 +95,7 @@ async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored
             bus=bus,
             replica=runtime.replica_id,
             options=options,
-            codec=StoredCodec(),
+            codec=Unwritten(),
             clock=runtime.clock,
         )
     )

@@ -4,10 +4,16 @@ import gzip
 
 import brotli
 import pytest
+import zstandard
 
 from tests.unit.gateway.harness import Harness
 
-DECODE = {"identity": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
+DECODE = {
+    "identity": bytes,
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": zstandard.ZstdDecompressor().decompress,
+}
 
 
 async def raw(harness: Harness, path: str, accept: str) -> tuple[dict[str, str], bytes]:
@@ -18,7 +24,14 @@ async def raw(harness: Harness, path: str, accept: str) -> tuple[dict[str, str],
 
 @pytest.mark.parametrize(
     ("accept", "coding"),
-    [("gzip, br", "br"), ("gzip", "gzip"), ("gzip;q=1, br;q=0.1", "gzip"), ("identity", "identity"), ("", "identity")],
+    [
+        ("gzip, br, zstd", "br"),
+        ("gzip, zstd", "zstd"),
+        ("gzip", "gzip"),
+        ("gzip;q=1, br;q=0.1", "gzip"),
+        ("identity", "identity"),
+        ("", "identity"),
+    ],
 )
 async def test_the_best_coding_is_used_and_holds_the_same_body(harness: Harness, accept: str, coding: str) -> None:
     harness.prices.padding = "0" * 2000
@@ -44,7 +57,7 @@ async def test_answers_with_secrets_are_never_compressed(harness: Harness) -> No
     assert "content-encoding" not in answer.headers
 
 
-async def test_streams_leave_event_by_event(harness: Harness) -> None:
+async def test_streams_are_compressed_too(harness: Harness) -> None:
     headers, body = await raw(harness, "/api/prices/BTC-USD/stream", "gzip, br")
-    assert "content-encoding" not in headers
-    assert body.startswith(b"retry: 2000\n\ndata: {")
+    assert (headers["content-encoding"], headers["vary"]) == ("br", "accept-encoding")
+    assert brotli.decompress(body).startswith(b"retry: 2000\n\ndata: {")

@@ -1,5 +1,6 @@
 """Who is calling: a Bearer token (RFC 6750), verified here without asking anybody."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
@@ -28,13 +29,18 @@ class Authentication:
         self._next = handler
         self._verifier = verifier
 
-    async def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on with its caller."""
         policy = exchange.route.policy if exchange.route else None
-        if policy is not None and policy.access == Declared.PUBLIC:
+        if policy is None or (policy.access == Declared.PUBLIC and b"authorization" not in exchange.headers):
+            return self._next(exchange)
+        return self._identified(exchange, policy.access)
+
+    async def _identified(self, exchange: Exchange, access: Declared.Access.ValueType) -> Answer:
+        if access == Declared.PUBLIC:
             await self._recognise(exchange)
-        elif policy is not None:
-            await self._require(exchange, admin=policy.access == Declared.ADMIN)
+        else:
+            await self._require(exchange, admin=access == Declared.ADMIN)
         return await self._next(exchange)
 
     async def _recognise(self, exchange: Exchange) -> None:
@@ -72,7 +78,7 @@ def _caller(exchange: Exchange, claims: Claims) -> Caller:
         session_id=claims.session_id,
         scopes=claims.scopes,
         client_ip=exchange.client_ip,
-        user_agent=exchange.caller.user_agent,
+        user_agent=exchange.text(b"user-agent"),
         request_id=exchange.request_id,
     )
 

@@ -1,6 +1,7 @@
 """The request body: read as a whole, after the caller is known, up to what the route allows and within a time limit."""
 
 import asyncio
+from collections.abc import Awaitable
 
 from services.gateway.errors import ClientGone, RequestTimeout
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
@@ -16,12 +17,13 @@ class DeclaredLength:
     def __init__(self, handler: Handler) -> None:
         self._next = handler
 
-    async def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on. Raises PayloadTooLarge or InvalidInput."""
-        policy = exchange.route.policy if exchange.route else None
-        if policy is not None and _declared_length(exchange) > policy.max_body:
-            raise _too_large(policy.max_body)
-        return await self._next(exchange)
+        if b"content-length" in exchange.headers:
+            policy = exchange.route.policy if exchange.route else None
+            if policy is not None and _declared_length(exchange) > policy.max_body:
+                raise _too_large(policy.max_body)
+        return self._next(exchange)
 
 
 class BodyReader:
@@ -30,11 +32,15 @@ class BodyReader:
     def __init__(self, handler: Handler) -> None:
         self._next = handler
 
-    async def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on with its body. Raises PayloadTooLarge or RequestTimeout."""
         policy = exchange.route.policy if exchange.route else None
-        if policy is not None:
-            exchange.body = await read_body(exchange, policy.max_body)
+        if policy is None or exchange.body_ended:
+            return self._next(exchange)
+        return self._with_body(exchange, policy.max_body)
+
+    async def _with_body(self, exchange: Exchange, limit: int) -> Answer:
+        exchange.body = await read_body(exchange, limit)
         return await self._next(exchange)
 
 
@@ -59,9 +65,7 @@ async def read_body(exchange: Exchange, limit: int) -> bytes:
 
 
 def _declared_length(exchange: Exchange) -> int:
-    text = exchange.headers.get(b"content-length")
-    if text is None:
-        return 0
+    text = exchange.headers[b"content-length"]
     if not text.isdigit():
         wrong = FieldError("content-length", "must be a whole number")
         raise InvalidInput("content-length must be a whole number", fields=(wrong,))

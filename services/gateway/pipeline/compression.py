@@ -1,23 +1,19 @@
-"""Content coding by quality value (RFC 9110 section 12.5.3): brotli, then gzip, from 1,000 bytes.
+"""Content coding by quality value (RFC 9110 section 12.5.3): brotli, zstd or gzip, from 1,000 bytes.
 
-Streams stay as they are: each event must leave at once. So do answers that carry secrets, whose length would tell about
-them (BREACH), and types that are compressed already.
+Never for types that are compressed already, and never for answers in which a secret may stand beside what the client
+sent: their length would tell about it (BREACH). The parts of a stream are flushed one by one, so that none waits.
 """
 
 import asyncio
-import gzip
-from importlib import import_module
-from typing import Any
+from functools import lru_cache
 
+from services.gateway.pipeline.codings import coded_stream, encode
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
-
-_brotli: Any = import_module("brotli")  # the wheel carries no types
 
 MINIMUM_BYTES = 1000
 OFF_LOOP_BYTES = 64 * 1024  # larger bodies are compressed in a thread
-BROTLI_QUALITY = 5
-GZIP_LEVEL = 6
-PREFERENCE = ("br", "gzip")  # between equal quality values
+PREFERENCE = ("br", "zstd", "gzip")  # between equal quality values
+IDENTITY = "identity"
 
 TYPES = ("text/", "application/json", "application/problem+json", "application/javascript", "application/manifest+json")
 TYPES_EXACT = frozenset({"image/svg+xml", "application/xml", "application/wasm"})
@@ -29,34 +25,48 @@ class Compression:
 
     def __init__(self, handler: Handler) -> None:
         self._next = handler
+        self._under_way: dict[tuple[Answer, str], asyncio.Task[Answer]] = {}
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """The answer, coded as the client likes it best."""
         answer = await self._next(exchange)
-        if not worth_compressing(answer):
+        if answer.stream is None and len(answer.body) < MINIMUM_BYTES:
             return answer
         coding = choose(exchange.text(b"accept-encoding"))
-        variant = answer.variants.get(coding)
-        if variant is None:
-            variant = answer.variants[coding] = await _coded(answer, coding)
-        return variant
+        form = answer.forms.get(coding)
+        if form is not None:
+            return form
+        return await self._form(answer, coding) if worth_compressing(answer) else answer
+
+    async def _form(self, answer: Answer, coding: str) -> Answer:
+        if answer.stream is not None or coding == IDENTITY or len(answer.body) <= OFF_LOOP_BYTES:
+            form = answer.forms[coding] = _coded(answer, coding)
+            return form
+        key = (answer, coding)
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(asyncio.to_thread(_coded, answer, coding))
+            task.add_done_callback(lambda _: self._under_way.pop(key))
+        form = answer.forms[coding] = await asyncio.shield(task)
+        return form
 
 
 def worth_compressing(answer: Answer) -> bool:
-    """Whether coding an answer may pay."""
-    if answer.stream is not None or not answer.compressible or len(answer.body) < MINIMUM_BYTES:
+    """Whether coding an answer of sufficient size is allowed and may pay."""
+    if not answer.compressible or answer.header(b"content-encoding") is not None:
         return False
     kind = (answer.header(b"content-type") or b"").partition(b";")[0].decode("latin-1")
-    return (kind.startswith(TYPES) or kind in TYPES_EXACT) and answer.header(b"content-encoding") is None
+    return kind.startswith(TYPES) or kind in TYPES_EXACT
 
 
-def choose(accept_encoding: str) -> str:
-    """The best coding that the client takes; "identity" when it wants none of ours."""
+@lru_cache(maxsize=1024)
+def choose(accept_encoding: str, offered: tuple[str, ...] = PREFERENCE) -> str:
+    """The best of the offered codings that the client takes; "identity" when it wants none of them."""
     qualities = _qualities(accept_encoding)
     other = qualities.get("*", 0.0)
-    best = max(PREFERENCE, key=lambda coding: qualities.get(coding, other))
+    best = max(offered, key=lambda coding: qualities.get(coding, other))
     quality = qualities.get(best, other)
-    return best if quality > 0 and quality >= qualities.get("identity", 0.0) else "identity"
+    return best if quality > 0 and quality >= qualities.get(IDENTITY, 0.0) else IDENTITY
 
 
 def _qualities(accept_encoding: str) -> dict[str, float]:
@@ -78,19 +88,10 @@ def _quality(parameters: str) -> float:
         return 0.0
 
 
-async def _coded(answer: Answer, coding: str) -> Answer:
-    if coding == "identity":
-        return Answer(answer.status, [*answer.headers, VARY], answer.body)
-    if len(answer.body) > OFF_LOOP_BYTES:
-        body = await asyncio.to_thread(encode, answer.body, coding)
-    else:
-        body = encode(answer.body, coding)
+def _coded(answer: Answer, coding: str) -> Answer:
+    if coding == IDENTITY:
+        return Answer(answer.status, [*answer.headers, VARY], answer.body, stream=answer.stream)
     headers = [*answer.headers, VARY, (b"content-encoding", coding.encode())]
-    return Answer(answer.status, headers, body)
-
-
-def encode(body: bytes, coding: str) -> bytes:
-    """The body in a coding."""
-    if coding == "br":
-        return bytes(_brotli.compress(body, quality=BROTLI_QUALITY))
-    return gzip.compress(body, GZIP_LEVEL, mtime=0)
+    if answer.stream is not None:
+        return Answer(answer.status, headers, stream=coded_stream(answer.stream, coding))
+    return Answer(answer.status, headers, encode(answer.body, coding))

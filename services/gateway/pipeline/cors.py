@@ -1,6 +1,6 @@
 """Cross-origin requests (Fetch standard, CORS protocol): for the origins that a setting names, and no others."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 
@@ -17,11 +17,10 @@ class Cors:
         self._next = handler
         self._origins = frozenset(origins)
 
-    async def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on, or answer its preflight."""
-        origin = exchange.text(b"origin")
-        if not origin or not self._allows(origin):
-            return await self._next(exchange)
+        if b"origin" not in exchange.headers or not self._allows(origin := exchange.text(b"origin")):
+            return self._next(exchange)
         allowed = b"*" if "*" in self._origins else origin.encode("latin-1")
         exchange.answer_headers += [
             (b"access-control-allow-origin", allowed),
@@ -30,13 +29,13 @@ class Cors:
         ]
         if exchange.method == "OPTIONS" and b"access-control-request-method" in exchange.headers:
             return _preflight()
-        return await self._next(exchange)
+        return self._next(exchange)
 
     def _allows(self, origin: str) -> bool:
         return "*" in self._origins or origin in self._origins
 
 
-def _preflight() -> Answer:
+async def _preflight() -> Answer:
     return Answer(
         204,
         [

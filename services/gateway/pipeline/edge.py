@@ -11,7 +11,7 @@ from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header
 
 DRAIN_BYTES = 32 * 1024 * 1024  # of an unwanted body that are read and thrown away
 DRAIN_SECONDS = 10.0
-BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})  # statuses
 
 
 class Edge:

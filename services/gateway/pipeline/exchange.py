@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
-from starlette.types import Receive, Scope
+from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
+from opentelemetry.trace import Span
+from starlette.types import Message, Receive, Scope
 
 from services.gateway.transcoding.catalog import Policy
 from services.kit.caller import Caller
@@ -14,11 +17,14 @@ Headers = list[tuple[bytes, bytes]]
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
+ANONYMOUS = Caller()
+BODILESS_VERBS = frozenset({"GET", "HEAD"})
+
 
 class Answer:
     """An answer, ready to send; never changed once it is made, so that caches may share it between exchanges."""
 
-    __slots__ = ("body", "compressible", "headers", "status", "stream", "variants")
+    __slots__ = ("body", "compressible", "forms", "headers", "status", "stream")
 
     def __init__(
         self,
@@ -34,11 +40,14 @@ class Answer:
         self.body = body
         self.stream = stream  # instead of a body
         self.compressible = compressible
-        self.variants: dict[str, Answer] = {}  # by content coding: compressed once, however often it is sent
+        self.forms: dict[str, Answer] = {}  # by content coding: made once, however often they are sent
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of this name."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
 
 @dataclass(slots=True)
@@ -56,10 +65,12 @@ class Exchange:
     client_ip: str = ""
     request_id: str = ""
     trace_id: str = ""
+    span_id: str = ""
+    span: Span | None = None  # only where something is recorded
     route: "Route | None" = None
     path_values: Sequence[str] = ()
     body: bytes = b""
-    caller: Caller = field(default_factory=Caller)
+    caller: Caller = ANONYMOUS
     answer_headers: Headers = field(default_factory=list)
     body_ended: bool = False
     gone: bool = False
@@ -68,15 +79,39 @@ class Exchange:
     def from_scope(cls, scope: Scope, receive: Receive) -> "Exchange":
         """The exchange that an ASGI scope begins."""
         client = scope.get("client")
-        return cls(
-            method=scope["method"],
-            path=scope["raw_path"].decode("latin-1"),
-            query=scope["query_string"],
-            headers=join_headers(scope["headers"]),
-            peer=client[0] if client else "",
-            secure=scope["scheme"] in ("https", "wss"),
-            http_version=scope["http_version"],
-            receive=receive,
+        method, headers = scope["method"], join_headers(scope["headers"])
+        exchange = cls(
+            method,
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"],
+            headers,
+            client[0] if client else "",
+            scope["scheme"] == "https",
+            scope["http_version"],
+            receive,
+        )
+        exchange.body_ended = method in BODILESS_VERBS and not _announces_body(headers)
+        return exchange
+
+    def detached(self) -> "Exchange":
+        """The same question without the one who asks: for work that others share, or that outlives this exchange."""
+        return Exchange(
+            method="GET",
+            path=self.path,
+            query=self.query,
+            headers={},
+            peer="",
+            secure=self.secure,
+            http_version=self.http_version,
+            receive=_nobody,
+            request_id=self.request_id,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            span=self.span,
+            route=self.route,
+            path_values=self.path_values,
+            caller=Caller(request_id=self.request_id),
+            body_ended=True,
         )
 
     def text(self, name: bytes) -> str:
@@ -100,14 +135,29 @@ class Exchange:
 
 def join_headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Headers by lower-case name; repeated ones are joined as RFC 9110 section 5.3 allows."""
-    joined: dict[bytes, bytes] = {}
+    joined = dict(pairs)
+    if len(joined) == len(pairs):
+        return joined
+    joined.clear()
     for name, value in pairs:
         joined[name] = joined[name] + b", " + value if name in joined else value
     return joined
 
 
+def _announces_body(headers: dict[bytes, bytes]) -> bool:
+    """A read has a body only if it says so; what comes unannounced has no meaning and is left to the connection."""
+    return b"content-length" in headers or b"transfer-encoding" in headers
+
+
+async def _nobody() -> Message:
+    return {"type": "http.disconnect"}
+
+
 class Handler(Protocol):
-    """Answers an exchange; raises CryptoVaultError for what becomes a problem."""
+    """Answers an exchange; raises CryptoVaultError for what becomes a problem.
+
+    A policy that has nothing to await is a plain function that hands on the next one's answer.
+    """
 
     def __call__(self, exchange: Exchange, /) -> Awaitable[Answer]: ...
 
@@ -122,3 +172,13 @@ class Route:
     policy: Policy | None = None
     name: str = ""
     area: str = ""
+
+    @cached_property
+    def public_read(self) -> bool:
+        """Whether everybody gets the same answer."""
+        return self.verb == "GET" and self.policy is not None and self.policy.access == Declared.PUBLIC
+
+    @cached_property
+    def cache_ttl(self) -> float:
+        """Seconds that an answer may be kept; 0: not at all."""
+        return self.policy.cache_ttl if self.policy is not None and self.public_read else 0.0

@@ -1,9 +1,9 @@
 """Who is at the other end: the peer's address, or what trusted proxies in front of us say it was."""
 
 import ipaddress
+from collections.abc import Awaitable
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
-from services.kit.caller import Caller
 
 
 class ClientIdentity:
@@ -13,17 +13,13 @@ class ClientIdentity:
         self._next = handler
         self._trusted_hops = trusted_hops
 
-    async def __call__(self, exchange: Exchange) -> Answer:
-        """Pass the exchange on with its client's address and the anonymous caller."""
-        exchange.client_ip = client_address(exchange.peer, exchange.text(b"x-forwarded-for"), self._trusted_hops)
-        if self._trusted_hops and exchange.text(b"x-forwarded-proto") == "https":
-            exchange.secure = True
-        exchange.caller = Caller(
-            client_ip=exchange.client_ip,
-            user_agent=exchange.text(b"user-agent"),
-            request_id=exchange.request_id,
-        )
-        return await self._next(exchange)
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
+        """Pass the exchange on with its client's address."""
+        exchange.client_ip = exchange.peer
+        if self._trusted_hops:
+            exchange.client_ip = client_address(exchange.peer, exchange.text(b"x-forwarded-for"), self._trusted_hops)
+            exchange.secure = exchange.secure or exchange.text(b"x-forwarded-proto") == "https"
+        return self._next(exchange)
 
 
 def client_address(peer: str, forwarded_for: str, trusted_hops: int) -> str:

@@ -5,6 +5,7 @@ import math
 
 from services.gateway.errors import ClientGone
 from services.gateway.pipeline.exchange import PROBLEM, Answer, Exchange, Handler
+from services.gateway.pipeline.tracing import inside_trace
 from services.kit import telemetry
 from services.kit.errors import CryptoVaultError, Internal, problem
 
@@ -28,8 +29,9 @@ class Problems:
         except ClientGone:
             raise
         except Exception as error:
-            logger.exception("%s %s failed", exchange.method, exchange.path)
-            telemetry.capture(error)
+            with inside_trace(exchange):
+                logger.exception("%s %s failed", exchange.method, exchange.path)
+                telemetry.capture(error)
             return problem_answer(Internal(), exchange)
 
 

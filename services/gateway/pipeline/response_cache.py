@@ -2,85 +2,111 @@
 
 What is kept is the whole Answer, with every compressed form of it that somebody asked for, so a hit costs a look-up.
 Only successful answers of public GET routes get here; the upstream is not told who asks, so no answer can be personal.
-However many miss at once, the upstream is called once.
+
+An answer past its ttl is still sent for `stale_share` x ttl while one call fetches the next (RFC 5861), which then
+takes its place; beyond that everybody waits for that call. However many ask, there is one upstream call a key.
 """
 
+import asyncio
+from collections.abc import Awaitable
 from hashlib import blake2b
-
-import msgspec
-from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Route
 from services.kit.cache import Cache
-from services.kit.caller import Caller
 from services.kit.clock import Clock
 
 MAX_KEY_LENGTH = 1024  # of path and query; longer ones are asked for once in a lifetime
+KEPT_SECONDS = 3600.0  # a key's place in the cache; whether the answer in it is fresh is another matter
+RETRY_PAUSE = 0.25  # seconds before a stale answer's upstream is asked again after a failure
+STALE_SHARE = 1.0
 NO_STORE = (b"cache-control", b"no-store")
 REVALIDATE = (b"cache-control", b"no-cache")
+AGES = tuple((b"age", b"%d" % age) for age in range(120))  # seconds; what is older is written when it is needed
 
 
 class Stored:
-    """A kept answer and when it was made, in seconds since 1970 UTC."""
+    """The place of a key, with the answer that is there now. Times are monotonic seconds."""
 
-    __slots__ = ("answer", "made_at")
+    __slots__ = ("answer", "made_at", "reload", "reload_after")
 
     def __init__(self, answer: Answer, made_at: float) -> None:
         self.answer = answer
         self.made_at = made_at
+        self.reload: asyncio.Task[None] | None = None
+        self.reload_after = 0.0
 
 
-class StoredCodec:
-    """A kept answer as bytes, for the layers of the cache that lie outside this process."""
-
-    _encoder = msgspec.msgpack.Encoder()
-    _decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[bytes, bytes]], bytes, bool, float])
+class Unwritten:
+    """The codec of a cache without layers outside this process: nothing is written, and nothing found."""
 
     def encode(self, value: Stored) -> bytes:
-        """The answer as bytes, without its compressed forms."""
-        answer = value.answer
-        return self._encoder.encode((answer.status, answer.headers, answer.body, answer.compressible, value.made_at))
+        """Nothing."""
+        return b""
 
     def decode(self, data: bytes) -> Stored:
-        """The answer again. Raises ValueError when the bytes are not one."""
-        status, headers, body, compressible, made_at = self._decoder.decode(data)
-        return Stored(Answer(status, headers, body, compressible=compressible), made_at)
+        """Raises ValueError."""
+        raise ValueError("kept answers do not leave the process")
 
 
 class ResponseCache:
     """Answers from the cache where the route allows; says in Cache-Control what others may keep."""
 
-    def __init__(self, handler: Handler, cache: Cache[Stored], clock: Clock) -> None:
+    def __init__(self, handler: Handler, cache: Cache[Stored], clock: Clock, stale_share: float = STALE_SHARE) -> None:
         self._next = handler
         self._cache = cache
-        self._clock = clock
+        self._now = clock.monotonic
+        self._stale_share = stale_share
 
-    async def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """The kept answer, or the next handler's."""
         route = exchange.route
         if route is None or route.policy is None:
-            return await self._next(exchange)
-        if not _cacheable(route) or len(exchange.path) + len(exchange.query) > MAX_KEY_LENGTH:
-            answer = await self._next(exchange)
-            exchange.answer_headers.append(REVALIDATE if _public_read(route) else NO_STORE)
-            return answer
-        return await self._from_cache(exchange, cache_key(route, exchange), route.policy.cache_ttl)
+            return self._next(exchange)
+        if route.cache_ttl and len(exchange.path) + len(exchange.query) <= MAX_KEY_LENGTH:
+            return self._from_cache(exchange, cache_key(route, exchange), route.cache_ttl)
+        return self._unkept(exchange, route)
+
+    async def _unkept(self, exchange: Exchange, route: Route) -> Answer:
+        answer = await self._next(exchange)
+        exchange.answer_headers.append(REVALIDATE if route.public_read else NO_STORE)
+        return answer
 
     async def _from_cache(self, exchange: Exchange, key: str, ttl: float) -> Answer:
-        stored = await self._cache.get(key, lambda: self._load(exchange, ttl), ttl=ttl)
-        if stored is None:  # `_load` never says so, but a cache may hold the knowledge that there is nothing
+        stored = await self._cache.get(key, lambda: self._first(exchange, ttl), ttl=KEPT_SECONDS)
+        if stored is None:  # `_first` never says so, but a cache may hold the knowledge that there is nothing
             return await self._next(exchange)
-        age = max(0.0, self._clock.time() - stored.made_at)
-        exchange.answer_headers.append((b"age", b"%d" % age))
+        age = self._now() - stored.made_at
+        if age >= ttl:
+            await self._renew(stored, exchange, ttl, age)
+            age = self._now() - stored.made_at
+        exchange.answer_headers.append(AGES[int(age)] if age < len(AGES) else (b"age", b"%d" % age))
         return stored.answer
 
-    async def _load(self, exchange: Exchange, ttl: float) -> Stored:
-        exchange.caller = Caller(request_id=exchange.request_id)
-        answer = await self._next(exchange)
+    async def _renew(self, stored: Stored, exchange: Exchange, ttl: float, age: float) -> None:
+        """Have the answer replaced; wait for it, and fail with it, only where the old one is too old."""
+        usable = age < ttl * (1 + self._stale_share)
+        if stored.reload is None and not (usable and self._now() < stored.reload_after):
+            stored.reload = asyncio.create_task(self._replace(stored, exchange.detached(), ttl))
+            stored.reload.add_done_callback(_seen)
+        if not usable and stored.reload is not None:
+            await asyncio.shield(stored.reload)
+
+    async def _replace(self, stored: Stored, question: Exchange, ttl: float) -> None:
+        try:
+            stored.answer = await self._load(question, ttl)
+            stored.made_at = self._now()
+        finally:
+            stored.reload = None
+            stored.reload_after = self._now() + RETRY_PAUSE
+
+    async def _first(self, exchange: Exchange, ttl: float) -> Stored:
+        return Stored(await self._load(exchange.detached(), ttl), self._now())
+
+    async def _load(self, question: Exchange, ttl: float) -> Answer:
+        answer = await self._next(question)
         control = f"public, max-age={int(ttl)}" + ("" if ttl >= 1 else ", must-revalidate")
         headers = [*answer.headers, (b"cache-control", control.encode()), (b"etag", etag(answer.body))]
-        kept = Answer(answer.status, headers, answer.body, compressible=answer.compressible)
-        return Stored(kept, self._clock.time())
+        return Answer(answer.status, headers, answer.body, compressible=answer.compressible)
 
 
 def cache_key(route: Route, exchange: Exchange) -> str:
@@ -88,14 +114,12 @@ def cache_key(route: Route, exchange: Exchange) -> str:
     return f"responses:{route.area}:{exchange.path}?{exchange.query.decode('latin-1')}"
 
 
-def _public_read(route: Route) -> bool:
-    return route.verb == "GET" and route.policy is not None and route.policy.access == Declared.PUBLIC
-
-
-def _cacheable(route: Route) -> bool:
-    return _public_read(route) and route.policy is not None and route.policy.cache_ttl > 0
-
-
 def etag(body: bytes) -> bytes:
     """A weak validator: the same for every content coding of a body."""
     return b'W/"' + blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Take note of a failure, so that nobody warns about it: the stale answer stands in."""
+    if not task.cancelled():
+        task.exception()

@@ -1,6 +1,6 @@
 """From path and verb to a route: literal segments before variables, in time that does not grow with the routes."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
@@ -31,6 +31,7 @@ class RoutingTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._root = _Node()
+        self._exact: dict[str, Found] = {}  # paths without variables, which need no walk
         for route in routes:
             self._add(route)
 
@@ -41,9 +42,14 @@ class RoutingTable:
         if route.verb in node.routes:
             raise ValueError(f"{route.verb} {route.path} is declared twice")
         node.routes[route.verb] = route
+        if "{" not in route.path:
+            self._exact[route.path] = Found(node.routes, ())
 
     def find(self, path: str) -> Found | None:
         """The routes of a percent-encoded path. Raises InvalidInput when a segment is not UTF-8."""
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact
         segments = path[1:].split("/")
         found = _walk(self._root, segments, 0)
         if found is None:
@@ -93,22 +99,22 @@ class Routing:
         self._table = table
         self._fallback = fallback
 
-    async def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on with its route."""
         found = self._table.find(exchange.path)
         if found is None:
             if exchange.method in ("GET", "HEAD"):
-                return await self._fallback(exchange)
+                return self._fallback(exchange)
             raise NotFound(f"there is nothing at {exchange.path}")
         verb = "GET" if exchange.method == "HEAD" else exchange.method
         route = found.routes.get(verb)
         if route is None:
             return _other_verb(exchange, found.routes)
         exchange.route, exchange.path_values = route, found.values
-        return await self._next(exchange)
+        return self._next(exchange)
 
 
-def _other_verb(exchange: Exchange, routes: dict[str, Route]) -> Answer:
+async def _other_verb(exchange: Exchange, routes: dict[str, Route]) -> Answer:
     verbs = {*routes, "OPTIONS"} | ({"HEAD"} if "GET" in routes else set())
     allow = (b"allow", ", ".join(sorted(verbs)).encode())
     if exchange.method == "OPTIONS":

@@ -19,6 +19,9 @@ ALWAYS = (
 )
 ON_TLS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
+DATA = (*ALWAYS, (b"content-security-policy", DATA_POLICY))
+PAGE = (*ALWAYS, (b"content-security-policy", PAGE_POLICY))
+
 
 class SecurityHeaders:
     """Adds them to every answer. Pages get a policy they can work under; data gets one that allows nothing."""
@@ -33,10 +36,8 @@ class SecurityHeaders:
         return answer
 
 
-def security_headers(answer: Answer, *, secure: bool) -> list[tuple[bytes, bytes]]:
+def security_headers(answer: Answer, *, secure: bool) -> tuple[tuple[bytes, bytes], ...]:
     """The headers for one answer."""
     page = (answer.header(b"content-type") or b"").startswith(b"text/html")
-    headers = [*ALWAYS, (b"content-security-policy", PAGE_POLICY if page else DATA_POLICY)]
-    if secure:
-        headers.append(ON_TLS)
-    return headers
+    headers = PAGE if page else DATA
+    return (*headers, ON_TLS) if secure else headers

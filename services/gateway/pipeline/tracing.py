@@ -1,54 +1,82 @@
-"""Request id and trace: taken over from the client where well-formed, made here where not, and told to the client."""
+"""Request id and trace: taken over from the client where well-formed, made here where not, and told to the client.
 
-import os
+A span costs more than everything else that a kept answer needs, so there is one only where somebody records it or has
+sent a trace. The ids are there in any case.
+"""
+
 import re
 import time
-import uuid
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from random import randbytes
 
 from opentelemetry import context, trace
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 from services.kit import telemetry
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+IDS_BYTES = 24  # a trace id and a span id
+
 _tracer = telemetry.tracer("cryptovault.http")
 # Semantic conventions for HTTP, OpenTelemetry 1.45: seconds.
 _duration = telemetry.meter("cryptovault.http").create_histogram("http.server.request.duration", unit="s")
 
 
 class Tracing:
-    """Opens a span around the exchange. Even with tracing off there is a trace id, for logs, problems and upstreams."""
+    """Gives the exchange its ids, and a span where spans are recorded; measures how long the answer took."""
 
     def __init__(self, handler: Handler) -> None:
         self._next = handler
+        self._recorded = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
     async def __call__(self, exchange: Exchange) -> Answer:
-        """Pass the exchange on inside its span."""
-        given = exchange.text(b"x-request-id")
-        exchange.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        span = _span(exchange)
-        ids = span.get_span_context()
-        exchange.trace_id = f"{ids.trace_id:032x}"
-        exchange.answer_headers += (
-            (b"x-request-id", exchange.request_id.encode()),
-            (b"traceresponse", f"00-{exchange.trace_id}-{ids.span_id:016x}-{ids.trace_flags:02x}".encode()),
-        )
+        """Pass the exchange on with its ids."""
         began = time.perf_counter()
-        with trace.use_span(span, end_on_exit=True, record_exception=False):
+        if self._recorded or b"traceparent" in exchange.headers:
+            return await self._with_span(exchange, began)
+        _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
+        answer = await self._next(exchange)
+        _duration.record(time.perf_counter() - began, _attributes(exchange, answer))
+        return answer
+
+    async def _with_span(self, exchange: Exchange, began: float) -> Answer:
+        span = exchange.span = _tracer.start_span(exchange.method, context=_parent(exchange), kind=SpanKind.SERVER)
+        ids = span.get_span_context()
+        if ids.is_valid:
+            _identify(exchange, f"{ids.trace_id:032x}{ids.span_id:016x}", f"{ids.trace_flags:02x}")
+        else:  # nothing is recorded, and what the client sent is no trace
+            exchange.span = None
+            _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
+        try:
             answer = await self._next(exchange)
             _describe(span, exchange, answer, time.perf_counter() - began)
             return answer
+        finally:
+            span.end()
 
 
-def _span(exchange: Exchange) -> Span:
-    parent = _parent(exchange)
-    span = _tracer.start_span(exchange.method, context=parent, kind=SpanKind.SERVER)
-    if span.get_span_context().is_valid:
-        return span
-    # No exporter is configured and the client sent no trace: ids of our own still tie logs and answers together.
-    own = SpanContext(_random(16), _random(8), is_remote=False, trace_flags=TraceFlags(TraceFlags.DEFAULT))
-    return NonRecordingSpan(own)
+def inside_trace(exchange: Exchange) -> AbstractContextManager[Span]:
+    """Make the exchange's trace the one that logs and upstream calls belong to, for the length of a block."""
+    span = exchange.span
+    if span is None:
+        ids = SpanContext(int(exchange.trace_id, 16), int(exchange.span_id, 16), False, TraceFlags(TraceFlags.DEFAULT))
+        span = NonRecordingSpan(ids)
+    return trace.use_span(span, record_exception=False, set_status_on_exception=False)
+
+
+def _identify(exchange: Exchange, ids: str, flags: str) -> None:
+    """Note the ids, 48 hex digits, and tell the client."""
+    exchange.trace_id, exchange.span_id = trace_id, span_id = ids[:32], ids[32:]
+    given = exchange.headers.get(b"x-request-id")
+    request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else trace_id.encode()
+    exchange.request_id = request_id.decode()
+    exchange.answer_headers += (
+        (b"x-request-id", request_id),
+        (b"traceresponse", f"00-{trace_id}-{span_id}-{flags}".encode()),
+    )
 
 
 def _parent(exchange: Exchange) -> context.Context:
@@ -58,18 +86,24 @@ def _parent(exchange: Exchange) -> context.Context:
     return telemetry.extract({name.decode(): exchange.text(name) for name in names if name in exchange.headers})
 
 
-def _random(size: int) -> int:
-    return int.from_bytes(os.urandom(size)) or 1
-
-
 def _describe(span: Span, exchange: Exchange, answer: Answer, seconds: float) -> None:
-    route = exchange.route.path if exchange.route else ""
-    attributes: dict[str, str | int] = {
-        "http.request.method": exchange.method,
-        "http.response.status_code": answer.status,
-        "http.route": route,
-    }
+    attributes = _attributes(exchange, answer)
     _duration.record(seconds, attributes)
     if span.is_recording():
-        span.update_name(f"{exchange.method} {route}".rstrip())
+        span.update_name(f"{exchange.method} {attributes['http.route']}".rstrip())
         span.set_attributes(attributes)
+        if answer.status >= 500:
+            span.set_status(StatusCode.ERROR)
+
+
+def _attributes(exchange: Exchange, answer: Answer) -> dict[str, str | int]:
+    return _attributes_of(exchange.method, exchange.route.path if exchange.route else "", answer.status)
+
+
+@lru_cache(maxsize=1024)
+def _attributes_of(method: str, route: str, status: int) -> dict[str, str | int]:
+    return {
+        "http.request.method": method if method in _METHODS else "_OTHER",
+        "http.response.status_code": status,
+        "http.route": route,
+    }

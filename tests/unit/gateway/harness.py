@@ -25,7 +25,7 @@ from services.gateway.limits.limiter import RateLimiter
 from services.gateway.limits.local import LocalLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
-from services.gateway.pipeline.response_cache import Stored, StoredCodec
+from services.gateway.pipeline.response_cache import Stored, Unwritten
 from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
 from services.gateway.sockets.target import Target
@@ -202,7 +202,7 @@ async def gateway(
             **(further or {}),
         }
         upstreams = await stack.enter_async_context(Upstreams.open(addresses, clock))
-        cache: Cache[Stored] = Cache("responses", options=CacheOptions(jitter=0.0), codec=StoredCodec(), clock=clock)
+        cache: Cache[Stored] = Cache("responses", options=CacheOptions(jitter=0.0), codec=Unwritten(), clock=clock)
         health = Health(clock)
         health.mark_started()
         parts = Parts(

@@ -1,0 +1,88 @@
+"""How long answers are kept, and who waits when they get old. /api/prices has a cache_ttl of 0.5 s."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+
+from services.kit.errors import Unavailable
+from tests.unit.gateway.harness import USER, Harness, gateway
+
+PATH = "/api/prices"
+
+
+def made_by(answer: httpx.Response) -> int:
+    """The number of the upstream call that an answer came from."""
+    return int(answer.json()["prices"][0]["seq"])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_stale_answer_is_sent_while_one_call_fetches_the_next(harness: Harness) -> None:
+    await harness.client.get(PATH)
+    harness.clock.advance(0.6)
+    stale = await asyncio.gather(*(harness.client.get(PATH) for _ in range(5)))
+    await until(lambda: harness.prices.calls == 2)
+    await asyncio.sleep(0.02)
+    fresh = await harness.client.get(PATH)
+    assert ([made_by(answer) for answer in stale], made_by(fresh), harness.prices.calls) == ([1] * 5, 2, 2)
+
+
+async def test_beyond_the_stale_time_all_wait_for_one_call(harness: Harness) -> None:
+    await harness.client.get(PATH)
+    harness.clock.advance(1.1)
+    harness.prices.delay = 0.05
+    answers = await asyncio.gather(*(harness.client.get(PATH) for _ in range(10)))
+    assert ([made_by(answer) for answer in answers], harness.prices.calls) == ([2] * 10, 2)
+    assert {answer.headers["age"] for answer in answers} == {"0"}
+
+
+async def test_without_a_stale_share_nothing_stale_is_sent() -> None:
+    async with gateway(cache_stale_share=0.0) as harness:
+        await harness.client.get(PATH)
+        harness.clock.advance(0.5)
+        assert made_by(await harness.client.get(PATH)) == 2
+
+
+async def test_a_stale_answer_stands_in_for_an_upstream_that_fails_which_is_not_asked_at_every_request(
+    harness: Harness,
+) -> None:
+    await harness.client.get(PATH)
+    harness.clock.advance(0.6)
+    harness.prices.failures = [Unavailable("away")] * 100
+    answers = []
+    for _ in range(10):
+        answers.append(await harness.client.get(PATH))
+        await asyncio.sleep(0.02)
+    assert {made_by(answer) for answer in answers} == {1}
+    assert harness.prices.calls <= 1 + 2 * 2  # an attempt and its retry, perhaps twice
+    harness.clock.advance(1.0)
+    assert (await harness.client.get(PATH)).status_code == 503
+
+
+async def test_what_is_forgotten_while_it_is_fetched_anew_stays_forgotten(harness: Harness) -> None:
+    await harness.client.get(PATH)
+    harness.clock.advance(0.6)
+    harness.prices.delay = 0.05
+    await harness.client.get(PATH)
+    await until(lambda: harness.prices.calls == 2)
+    await harness.cache.invalidate_pattern("responses:prices:*")
+    assert made_by(await harness.client.get(PATH)) == 3
+
+
+async def test_the_age_tells_how_old_an_answer_is(harness: Harness) -> None:
+    await harness.client.get("/api/symbols")
+    harness.clock.advance(3.9)
+    assert (await harness.client.get("/api/symbols")).headers["age"] == "3"
+
+
+async def test_answers_differ_by_query_and_never_by_who_asks(harness: Harness) -> None:
+    one = await harness.client.get(PATH, params={"symbols": "BTC-USD"})
+    same = await harness.client.get(PATH, params={"symbols": "BTC-USD"}, headers=USER)
+    other = await harness.client.get(PATH, params={"symbols": "ETH-USD"})
+    assert [made_by(answer) for answer in (one, same, other)] == [1, 1, 2]
+    assert harness.prices.last_caller.client_ip == ""
