@@ -46,9 +46,11 @@ async def h2load_steadily(
 
 async def _h2load(arguments: Sequence[str], log: Path) -> Load:
     said = await _output(["h2load", *arguments, f"--log-file={log}"])
-    rate = _find(r"finished in [\d.]+\w+, ([\d.]+) req/s", said)
-    total, good = (int(_find(pattern, said)) for pattern in (r"requests: (\d+) total", r"status codes: (\d+) 2xx"))
-    return Load(float(rate), good, total - good, _percentiles(log))
+    rate = float(_find(r"finished in [\d.]+\w+, ([\d.]+) req/s", said))
+    succeeded, failed, timed_out = (
+        int(_find(rf"(\d+) {outcome}", said)) for outcome in ("succeeded", "failed", "timeout")
+    )
+    return Load(rate, succeeded, failed + timed_out, _percentiles(log))
 
 
 async def wrk(url: str, headers: Mapping[str, str], seconds: float) -> Load:

