@@ -236,12 +236,14 @@ async def test_h_a_head_of_http1_that_does_not_end_is_given_up(impatient: Runnin
 
 
 @pytest.mark.parametrize(
-    "order", ["content-length: 6\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 6"]
+    "lengths",
+    ["content-length: 6\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 6"],
+    ids=["length first", "coding first"],
 )
-async def test_i_two_lengths_of_one_body_are_refused(server: Running, order: str, app: App) -> None:
+async def test_i_two_lengths_of_one_body_are_refused(server: Running, lengths: str, app: App) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(
-        f"POST / HTTP/1.1\r\nhost: a\r\n{order}\r\n\r\n0\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\n\r\n".encode()
+        f"POST / HTTP/1.1\r\nhost: a\r\n{lengths}\r\n\r\n0\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\n\r\n".encode()
     )
     async with asyncio.timeout(3):
         answered = await reader.read()
