@@ -1,0 +1,115 @@
+"""WebSockets over HTTP/2 (RFC 8441)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
+
+from tests.integration.http2.app import asked
+from tests.unit.gateway_http2.wire import (
+    DATA,
+    GET,
+    Wire,
+    data,
+    headers,
+    path,
+    serving,
+)  # fmt: skip
+
+pytestmark = pytest.mark.integration
+
+# WebSockets
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Says back what it hears, until it hears `close`."""
+    if scope["type"] != "websocket":
+        return
+    assert scope["http_version"] == "2"
+    await receive()
+    if scope["path"] == "/refused":
+        await send({"type": "websocket.close"})
+        return
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        if message.get("text") == "close":
+            await send({"type": "websocket.close", "code": 4001})
+            return
+        await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
+
+
+def connect(target: str = "/chat") -> bytes:
+    fields = [
+        (":method", "CONNECT"), (":protocol", "websocket"), *path(target)[1:], ("sec-websocket-version", "13"),
+    ]  # fmt: skip
+    return headers(1, fields, end=False)
+
+
+class Socket:
+    """A WebSocket on stream 1."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire, self.protocol, self._seen = wire, Connection(ConnectionType.CLIENT), 0
+
+    def send(self, event: Any) -> None:
+        payload = self.protocol.send(event)
+        for at in range(0, len(payload), 16_000):
+            self.wire.send(data(1, payload[at : at + 16_000]))
+
+    async def receive(self) -> Any:
+        while True:
+            for event in self.protocol.events():
+                return event
+            fresh = await self.wire.until(lambda one: one.kind == DATA and self.wire.frames.index(one) >= self._seen)
+            self._seen = len(self.wire.frames)
+            self.protocol.receive_data(fresh.payload)
+
+
+async def test_a_websocket_lives_on_a_stream() -> None:
+    async with serving(echo) as server:
+        wire = await Wire.connect(server.port)
+        wire.send(connect())
+        assert await wire.begun(1) == 200
+        socket = Socket(wire)
+        socket.send(TextMessage("grüße"))
+        assert (await socket.receive()).data == "grüße"
+        socket.send(BytesMessage(b"\x00\x01"))
+        assert (await socket.receive()).data == b"\x00\x01"
+        socket.send(TextMessage("close"))
+        closed = await socket.receive()
+        assert (closed.__class__, closed.code) == (CloseConnection, 4001)
+        assert await wire.alive()
+
+
+async def test_a_websocket_that_is_refused_is_a_403() -> None:
+    wire = await asked(echo, connect("/refused"))
+    assert wire.status(1) == 403
+
+
+async def test_a_websocket_of_an_unknown_version_is_a_400() -> None:
+    fields = [(":method", "CONNECT"), (":protocol", "websocket"), *GET[1:], ("sec-websocket-version", "7")]
+    wire = await asked(echo, headers(1, fields, end=False))
+    assert wire.status(1) == 400
+
+
+async def test_a_websocket_ends_with_its_client() -> None:
+    codes: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            codes.append((await receive())["code"])
+
+    async with serving(app) as server:
+        wire = await Wire.connect(server.port)
+        wire.send(connect())
+        await wire.begun(1)
+        await wire.close()
+        async with asyncio.timeout(3):
+            while not codes:
+                await asyncio.sleep(0.01)
+    assert codes == [1006]
