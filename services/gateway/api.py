@@ -43,7 +43,7 @@ class UnaryHandler:
     async def __call__(self, exchange: Exchange) -> Answer:
         """Answer the exchange. Raises CryptoVaultError."""
         request = self._transcoder.request(exchange.path_values, exchange.query, exchange.body)
-        answer = await self._upstream.call(self._operation, request, exchange.caller)
+        answer = await self._upstream.call(self._operation, request, exchange.caller, exchange.deadline)
         body = self._transcoder.answer(answer)
         return Answer(200, [(b"content-type", JSON)], body, compressible=not self._secret)
 

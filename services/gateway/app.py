@@ -1,17 +1,19 @@
 """The gateway as one ASGI application: the policies in their order, around the routes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.gateway.pipeline.admission import Admission
 from services.gateway.pipeline.authentication import Authentication, Verifier
 from services.gateway.pipeline.body import BodyReader, DeclaredLength
 from services.gateway.pipeline.compression import Compression
 from services.gateway.pipeline.conditional import Conditional
 from services.gateway.pipeline.cors import Cors
+from services.gateway.pipeline.deadline import Deadline
 from services.gateway.pipeline.edge import Edge
 from services.gateway.pipeline.exchange import Handler, Route
 from services.gateway.pipeline.identity import ClientIdentity
@@ -22,6 +24,7 @@ from services.gateway.pipeline.routing import Routing, RoutingTable
 from services.gateway.pipeline.security_headers import SecurityHeaders
 from services.gateway.pipeline.serving import call_route
 from services.gateway.pipeline.tracing import Tracing
+from services.gateway.resilience.lag import LoopLag
 from services.kit.cache import Cache
 from services.kit.clock import Clock
 
@@ -35,6 +38,7 @@ class Parts:
     cache: Cache[Stored]
     clock: Clock
     fallback: Handler
+    lag: LoopLag = field(default_factory=LoopLag)
     cache_stale_share: float = STALE_SHARE
     rate_limit_factor: float = 1.0
     trusted_proxy_hops: int = 0
@@ -44,11 +48,13 @@ class Parts:
 def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     """The policies around the routes, put together from the inside out."""
     handler: Handler = call_route
+    handler = Admission(handler, parts.lag)
     handler = ResponseCache(handler, parts.cache, parts.clock, parts.cache_stale_share)
     handler = BodyReader(handler)
     handler = RateLimit(handler, parts.limiter, parts.rate_limit_factor)
     handler = Authentication(handler, parts.verifier)
     handler = DeclaredLength(handler)
+    handler = Deadline(handler)
     handler = Routing(handler, RoutingTable(routes), parts.fallback)
     handler = ClientIdentity(handler, parts.trusted_proxy_hops)
     handler = Cors(handler, parts.cors_origins)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.gateway.upstreams import Upstreams
+from services.kit.breaker import State
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
 from services.kit.health import describe_failure
@@ -19,6 +20,10 @@ DATABASE_OWNERS = ("auth", "prices")  # asked in this order how PostgreSQL is: t
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 Probe = Callable[[], Awaitable[object]]
+
+
+class Impaired(Exception):
+    """A part says that it is well, but calls to it fail or take too long."""
 
 
 class Component(msgspec.Struct, frozen=True):
@@ -71,6 +76,8 @@ class Components:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await probe()
+        except Impaired as error:
+            return Component(DEGRADED, self._since(began), str(error))
         except Unavailable as error:
             return Component(DOWN, self._since(began), error.detail)
         except Exception as error:
@@ -83,7 +90,7 @@ class Components:
     def _overall(self, components: Mapping[str, Component]) -> str:
         if all(component.status == OK for component in components.values()):
             return OK
-        served = any(components[area].status == OK for area in self._services)
+        served = any(components[area].status != DOWN for area in self._services)
         return DEGRADED if served else DOWN
 
 
@@ -91,6 +98,8 @@ def _service_probe(upstreams: Upstreams, area: str) -> Probe:
     async def probe() -> None:
         if not await upstreams[area].check("", PROBE_SECONDS):
             raise Unavailable("not ready")
+        if upstreams[area].breaker.state is not State.CLOSED:
+            raise Impaired("calls fail or are too slow: the circuit breaker is open")
 
     return probe
 

@@ -49,6 +49,20 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
     cache_entries: int = setting(
         "CV_GATEWAY_CACHE_ENTRIES", "Answers kept ready to send", default=2000, minimum=1, maximum=1_000_000
     )
+    cache_stale_share: float = setting(
+        "CV_GATEWAY_CACHE_STALE_SHARE",
+        "How long an answer may be sent beyond its time to live while the next is fetched, as a multiple of that time",
+        default=1.0,
+        minimum=0.0,
+        maximum=100.0,
+    )
+    hedge_share: float = setting(
+        "CV_GATEWAY_HEDGE_SHARE",
+        "Share of the reads that may be asked a second time when they take unusually long; 0: none",
+        default=0.05,
+        minimum=0.0,
+        maximum=0.5,
+    )
 
     def __post_init__(self) -> None:
         """Raises SettingsError for what is wrong between settings."""

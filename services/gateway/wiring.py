@@ -16,6 +16,8 @@ from services.gateway.limits.local import LocalLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
 from services.gateway.pipeline.response_cache import Stored, Unwritten
+from services.gateway.resilience.lag import LoopLag
+from services.gateway.resilience.statistics import export
 from services.gateway.server import HttpServer, hypercorn_config
 from services.gateway.settings import Settings
 from services.gateway.site import Site
@@ -41,16 +43,21 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     _require_addresses(operations, settings)
     store = await runtime.enter(Store.open(settings.redis_url))
     bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
-    upstreams = await runtime.enter(Upstreams.open(settings.addresses, runtime.clock))
+    upstreams = await runtime.enter(Upstreams.open(settings.addresses, runtime.clock, settings.hedge_share))
+    export(upstreams.statistics)
     session = await runtime.enter(aiohttp.ClientSession(auto_decompress=False))
     components = Components({"redis": store.ping, "nats": bus.ping}, upstreams, runtime.clock)
     target = Target(settings.realtime_url)
+    lag = LoopLag()
+    runtime.background("lag", lag.run)
     parts = Parts(
         verifier=_verifier(settings, runtime, bus, upstreams),
         limiter=_limiter(runtime, store),
         cache=await _cache(settings, runtime, bus),
         clock=runtime.clock,
         fallback=Dashboard(Site(Path(settings.static_dir))),
+        lag=lag,
+        cache_stale_share=settings.cache_stale_share,
         rate_limit_factor=settings.rate_limit_factor,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         cors_origins=settings.cors_origins,

@@ -67,6 +67,7 @@ class Exchange:
     trace_id: str = ""
     span_id: str = ""
     span: Span | None = None  # only where something is recorded
+    deadline: float | None = None  # monotonic seconds, as the client wishes
     route: "Route | None" = None
     path_values: Sequence[str] = ()
     body: bytes = b""

@@ -3,14 +3,18 @@
 import logging
 import math
 
+import msgspec
+
 from services.gateway.errors import ClientGone
 from services.gateway.pipeline.exchange import PROBLEM, Answer, Exchange, Handler
 from services.gateway.pipeline.tracing import inside_trace
+from services.gateway.resilience.criticality import Overloaded
 from services.kit import telemetry
 from services.kit.errors import CryptoVaultError, Internal, problem
 
 logger = logging.getLogger(__name__)
 
+REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
 CHALLENGE = b'Bearer realm="cryptovault"'
 
 
@@ -42,4 +46,7 @@ def problem_answer(error: CryptoVaultError, exchange: Exchange) -> Answer:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
     if error.status == 401 and all(name != b"www-authenticate" for name, _ in exchange.answer_headers):
         headers.append((b"www-authenticate", CHALLENGE))
-    return Answer(error.status, headers, problem(error, instance=exchange.path, trace_id=exchange.trace_id))
+    body = problem(error, instance=exchange.path, trace_id=exchange.trace_id)
+    if isinstance(error, Overloaded):
+        body = msgspec.json.encode({**msgspec.json.decode(body), "type": REDUCED_CAPACITY})
+    return Answer(error.status, headers, body)

@@ -74,6 +74,7 @@ class FakePrices(prices_grpc.PricesServiceServicer):
         self.calls = 0
         self.failures: list[Exception] = []
         self.delay = 0.0
+        self.slow_calls: list[float] = []
         self.streamed = 3
         self.padding = ""
         self.stream_ended = asyncio.Event()
@@ -83,7 +84,7 @@ class FakePrices(prices_grpc.PricesServiceServicer):
     async def _called(self, request: Any, context: Any) -> None:
         self.calls += 1
         self.last_request, self.last_caller = request, caller_of(context)
-        await asyncio.sleep(self.delay)
+        await asyncio.sleep(self.slow_calls.pop(0) if self.slow_calls else self.delay)
         if self.failures:
             raise self.failures.pop(0)
 

@@ -67,7 +67,7 @@ def test_only_what_is_offered_is_chosen() -> None:
 def test_answers_of_auth_carry_secrets_and_prices_do_not() -> None:
     secret = {operation.name.rpartition(".")[2] for operation in OPERATIONS if carries_secrets(operation)}
     assert {"Login", "Refresh", "Register", "ChangePassword", "GetMe"} <= secret
-    assert not {"ListPrices", "GetJwks", "ListAlerts"} & secret
+    assert not {"ListPrices", "GetJwks", "ListNotifications"} & secret
 
 
 async def parts(ended: asyncio.Event | None = None) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,112 @@
+"""Calls to upstreams: deadlines, retries, hedges, and who is turned away."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from services.gateway.resilience.criticality import Overloaded
+from services.gateway.transcoding.catalog import Operation
+from services.gateway.upstreams import Upstream
+from services.kit.breaker import State
+from services.kit.caller import Caller
+from services.kit.clock import SystemClock
+from services.kit.errors import DeadlineExceeded, NotFound, Unavailable
+from tests.unit.gateway.harness import OPERATIONS, USER, Harness
+
+REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+
+
+def operation(rpc: str) -> Operation:
+    return next(item for item in OPERATIONS if item.name.endswith(f".{rpc}"))
+
+
+@pytest.fixture
+async def upstream(harness: Harness) -> Upstream:
+    """The prices service of the harness, with real time and generous hedging."""
+    return Upstream("prices", harness.upstreams["prices"].channel, SystemClock(), hedge_share=0.5)
+
+
+async def get(upstream: Upstream, rpc: str = "ListPrices", **options: Any) -> bytes:
+    return await upstream.call(operation(rpc), b"", Caller(), **options)
+
+
+async def test_retries_stop_when_their_budget_is_used_up(harness: Harness, upstream: Upstream) -> None:
+    harness.prices.failures = [Unavailable("away")] * 100
+    for _ in range(10):
+        with pytest.raises(Unavailable):
+            await get(upstream)
+    assert (harness.prices.calls, upstream.retries.spent) == (10 + 3, 3)
+
+
+async def test_what_the_service_has_decided_is_not_tried_again(harness: Harness, upstream: Upstream) -> None:
+    harness.prices.failures = [NotFound("no such thing")]
+    with pytest.raises(NotFound):
+        await get(upstream)
+    assert harness.prices.calls == 1
+
+
+async def test_a_deadline_of_the_client_ends_the_call_and_says_nothing_against_the_service(
+    harness: Harness, upstream: Upstream
+) -> None:
+    harness.prices.delay = 0.5
+    for _ in range(6):
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="prices did not answer in time"):
+            await get(upstream, deadline=time.monotonic() + 0.05)
+        assert time.monotonic() - began < 0.4
+    assert upstream.breaker.state is State.CLOSED
+
+
+async def test_a_read_that_takes_unusually_long_is_asked_a_second_time(harness: Harness, upstream: Upstream) -> None:
+    for _ in range(40):
+        await get(upstream)
+    harness.prices.slow_calls = [0.5]
+    began = time.monotonic()
+    await get(upstream)
+    assert time.monotonic() - began < 0.4
+    assert upstream.hedges.spent >= 1
+
+
+async def test_hedges_stay_within_their_budget(harness: Harness) -> None:
+    careful = Upstream("prices", harness.upstreams["prices"].channel, SystemClock(), hedge_share=0.0)
+    for _ in range(40):
+        await get(careful)
+    harness.prices.slow_calls = [0.1]
+    await get(careful)
+    assert (careful.hedges.spent, harness.prices.calls) == (0, 41)
+
+
+async def test_a_full_upstream_turns_reads_away_before_sign_ins(harness: Harness, upstream: Upstream) -> None:
+    upstream.limit.limit = 2.0
+    harness.prices.delay = 0.1
+    waiting = [asyncio.create_task(get(upstream)) for _ in range(2)]
+    await asyncio.sleep(0.03)
+    with pytest.raises(Overloaded):
+        await get(upstream)
+    assert len(await asyncio.gather(*waiting)) == 2
+    assert (upstream.limit.in_flight, upstream.statistics().shed, upstream.retries.spent) == (0, 1, 0)
+
+
+async def test_a_client_is_told_that_capacity_is_reduced_and_when_to_come_back(harness: Harness) -> None:
+    harness.upstreams["auth"].limit.limit = 0.0
+    answer = await harness.client.get("/api/auth/me", headers=USER)
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["type"]) == (503, "1", REDUCED)
+
+
+async def test_a_client_that_will_not_wait_gets_504_in_time(harness: Harness) -> None:
+    harness.prices.delay = 0.5
+    answer = await harness.client.get("/api/prices", headers={"request-timeout": "0.05"})
+    assert answer.status_code == 504
+    wrong = await harness.client.get("/api/prices", headers={"request-timeout": "soon"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (400, "request-timeout")
+
+
+async def test_health_says_when_calls_to_a_service_fail_though_it_calls_itself_well(harness: Harness) -> None:
+    breaker = harness.upstreams["prices"].breaker
+    for _ in range(5):
+        breaker.leave(breaker.enter(), failed=True)
+    report = (await harness.client.get("/health")).json()
+    assert (report["status"], report["components"]["prices"]["status"]) == ("degraded", "degraded")
+    assert "circuit breaker" in report["components"]["prices"]["detail"]
