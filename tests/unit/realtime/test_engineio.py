@@ -138,7 +138,7 @@ async def test_binary_comes_back_over_a_websocket(engine, data):
 async def test_what_is_no_packet_ends_the_websocket(engine, packet):
     socket = await engine.websocket()
     await socket.send(packet)
-    await socket.ended()
+    assert await socket.ended() is not None
 
 
 @BOTH_PATHS

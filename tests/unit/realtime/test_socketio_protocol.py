@@ -108,7 +108,7 @@ async def test_attachments_follow_their_event_and_its_acknowledgement(connected,
 )
 async def test_what_is_no_packet_of_a_client_ends_the_session(connected, packets):
     await connected.send(*packets)
-    await connected.ended()
+    assert await connected.ended() is not None
 
 
 async def test_an_acknowledgement_that_nobody_asked_for_is_passed_over(connected):
