@@ -6,6 +6,7 @@ from services.kit.clock import Clock
 from services.realtime.domain.hub import Hub
 
 GATHERING = 0.005  # seconds: ticks that arrive together leave together
+RESOLUTION = 0.001  # seconds: the loop's timers may be early by as much, and would find nothing due
 
 
 class Flusher:
@@ -17,17 +18,15 @@ class Flusher:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._set_for = float("inf")
-        hub.market.on_waiting(self._wake)
+        hub.market.on_waiting(lambda due: self._set(max(due, clock.monotonic() + GATHERING)))
 
-    def _wake(self, moment: float) -> None:
-        now = self._clock.monotonic()
-        moment = max(moment, now + GATHERING)
+    def _set(self, moment: float) -> None:
         if moment >= self._set_for:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._set_for = moment
-        self._timer = self._loop.call_later(moment - now, self._flush)
+        self._timer = self._loop.call_later(max(moment - self._clock.monotonic(), 0) + RESOLUTION, self._flush)
 
     def _flush(self) -> None:
         self._timer, self._set_for = None, float("inf")
@@ -36,4 +35,4 @@ class Flusher:
         finally:
             due = self._hub.market.next_due
             if due < float("inf"):
-                self._wake(due)
+                self._set(due)

@@ -42,7 +42,8 @@ class Conflator(Generic[Value]):
         self.seen.update(changes)
         for key in sorted(self.seen)[: -self._keep] if len(self.seen) > self._keep else ():
             del self.seen[key]
-        self.due = now + self._interval
+        on_time = now - self.due < self._interval
+        self.due = (self.due if on_time else now) + self._interval  # being a little late does not lower the rate
         return changes
 
 

@@ -87,3 +87,13 @@ def test_whoever_flushes_is_woken_when_a_channel_begins_to_wait_and_only_then():
     assert conflation.next_due == float("inf")
     conflation.offer("prices", "BTC", 4)
     assert (moments[1:], conflation.next_due) == ([100.2], 100.2)
+
+
+def test_being_a_little_late_each_time_does_not_lower_the_rate():
+    conflation = build()
+    conflation.open("prices", 0.25, {})
+    for turn in range(10):
+        conflation.offer("prices", "BTC", turn)
+        assert due(conflation, 100.0 + turn * 0.25 + 0.003 * (turn % 3)) != {}
+    conflation.offer("prices", "BTC", 10)
+    assert due(conflation, 102.4) == {}

@@ -1,0 +1,258 @@
+/* Many Socket.IO clients in one process: epoll, WebSocket only, no library.
+ *
+ *   load HOST PORT SOCKETS WARMUP SECONDS SLOW SUBSCRIBE
+ *
+ * Connects SOCKETS clients (at most IN_FLIGHT at a time), lets them send SUBSCRIBE (a Socket.IO packet, or "" for none),
+ * answers pings, and after WARMUP seconds counts events for SECONDS. The delay of an event is now minus its
+ * "published_at" (epoch milliseconds). The first SLOW clients read only SLOW_READ bytes every 100 ms, and their events
+ * are not counted. Prints one line of JSON to standard output when all are connected, and one at the end.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IN_FLIGHT = 200, SLOW_READ = 512, CHUNK = 1 << 16, BUCKETS = 100000, BUCKET_US = 100 };
+enum state { CONNECTING, HANDSHAKE, OPEN, JOINED, GONE };
+
+struct client {
+    int fd, slow;
+    enum state state;
+    uint32_t used, size;
+    char *buffer;
+};
+
+static struct client *clients;
+static int epoll, total, begun, joined, gone, counting, slow_clients, unexpected;
+static long frames, bytes, pings;
+static uint32_t histogram[BUCKETS];
+static const char *subscribe_packet, *host;
+static struct sockaddr_in address;
+
+static double now_ms(clockid_t clock) {
+    struct timespec at;
+    clock_gettime(clock, &at);
+    return at.tv_sec * 1e3 + at.tv_nsec / 1e6;
+}
+
+/* A masked text frame; the mask is zero, which is allowed and costs nothing. */
+static void send_text(struct client *client, const char *text) {
+    char frame[1024];
+    size_t length = strlen(text), header = length < 126 ? 6 : 8;
+    if (length > sizeof frame - 8) return;
+    frame[0] = (char)0x81;
+    if (length < 126) {
+        frame[1] = (char)(0x80 | length);
+    } else {
+        frame[1] = (char)(0x80 | 126);
+        frame[2] = (char)(length >> 8);
+        frame[3] = (char)length;
+    }
+    memset(frame + header - 4, 0, 4);
+    memcpy(frame + header, text, length);
+    if (send(client->fd, frame, header + length, MSG_NOSIGNAL) < 0) unexpected++;
+}
+
+static void begin(struct client *client) {
+    int one = 1;
+    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (client->fd < 0) {
+        perror("socket");
+        exit(1);
+    }
+    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (client->slow) {
+        int window = 4096;
+        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+    }
+    client->state = CONNECTING;
+    if (connect(client->fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) {
+        perror("connect");
+        exit(1);
+    }
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = client};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event);
+}
+
+static void begin_some(void) {
+    while (begun < total && begun - joined - gone < IN_FLIGHT) begin(&clients[begun++]);
+}
+
+static void end(struct client *client) {
+    if (client->state == GONE) return;
+    close(client->fd);
+    free(client->buffer);
+    client->buffer = NULL;
+    if (client->state == JOINED) joined--;
+    client->state = GONE;
+    gone++;
+}
+
+static void request_upgrade(struct client *client) {
+    char request[512];
+    int length = snprintf(request, sizeof request,
+                          "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                          "Sec-WebSocket-Version: 13\r\n\r\n",
+                          host);
+    if (send(client->fd, request, length, MSG_NOSIGNAL) < 0) unexpected++;
+    client->state = HANDSHAKE;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+    epoll_ctl(epoll, EPOLL_CTL_MOD, client->fd, &event);
+}
+
+static void count_event(char *text, uint32_t length, double now) {
+    frames++;
+    bytes += length;
+    char *field = memmem(text, length, "\"published_at\":", 15);
+    if (!field) return;
+    double delay = now - strtod(field + 15, NULL);
+    long bucket = delay < 0 ? 0 : (long)(delay * 1000 / BUCKET_US);
+    histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+}
+
+static void take_packet(struct client *client, char *text, uint32_t length, double now) {
+    if (length >= 1 && text[0] == '2') {
+        pings++;
+        send_text(client, "3");
+    } else if (length >= 2 && text[0] == '0') {
+        send_text(client, "40");
+    } else if (length >= 2 && text[0] == '4' && text[1] == '0') {
+        client->state = JOINED;
+        joined++;
+        if (*subscribe_packet) send_text(client, subscribe_packet);
+        begin_some();
+    } else if (length >= 2 && text[0] == '4' && text[1] == '2' && counting && !client->slow) {
+        count_event(text, length, now);
+    }
+}
+
+/* Takes all whole frames from the buffer. Returns 0 when the server has ended the connection. */
+static int take_frames(struct client *client, double now) {
+    uint32_t at = 0;
+    while (client->used - at >= 2) {
+        unsigned char *frame = (unsigned char *)client->buffer + at;
+        uint64_t length = frame[1] & 0x7f;
+        uint32_t header = length == 126 ? 4 : length == 127 ? 10 : 2;
+        if (client->used - at < header) break;
+        if (length == 126) length = (uint64_t)frame[2] << 8 | frame[3];
+        if (length == 127) length = (uint64_t)frame[6] << 24 | frame[7] << 16 | frame[8] << 8 | frame[9];
+        if (client->used - at - header < length) break;
+        if ((frame[0] & 0x0f) == 8) return 0;
+        take_packet(client, (char *)frame + header, (uint32_t)length, now);
+        at += header + (uint32_t)length;
+    }
+    memmove(client->buffer, client->buffer + at, client->used - at);
+    client->used -= at;
+    return 1;
+}
+
+static void keep(struct client *client, const char *data, uint32_t length) {
+    if (client->used + length > client->size) {
+        client->size = client->used + length + 512;
+        client->buffer = realloc(client->buffer, client->size);
+    }
+    memcpy(client->buffer + client->used, data, length);
+    client->used += length;
+}
+
+static void receive(struct client *client, uint32_t most) {
+    static char chunk[CHUNK];
+    ssize_t got = recv(client->fd, chunk, most, 0);
+    if (got <= 0) {
+        if (got == 0 || errno != EAGAIN) end(client);
+        return;
+    }
+    keep(client, chunk, (uint32_t)got);
+    if (client->state == HANDSHAKE) {
+        char *body = memmem(client->buffer, client->used, "\r\n\r\n", 4);
+        if (!body) return;
+        if (strncmp(client->buffer, "HTTP/1.1 101", 12) != 0) {
+            end(client);
+            return;
+        }
+        uint32_t length = (uint32_t)(body + 4 - client->buffer);
+        memmove(client->buffer, client->buffer + length, client->used - length);
+        client->used -= length;
+        client->state = OPEN;
+    }
+    if (!take_frames(client, now_ms(CLOCK_REALTIME))) end(client);
+    if (client->state == JOINED && client->slow) epoll_ctl(epoll, EPOLL_CTL_DEL, client->fd, NULL);
+}
+
+static void turn(int timeout) {
+    static double slow_turn;
+    struct epoll_event events[512];
+    int count = epoll_wait(epoll, events, 512, timeout);
+    for (int index = 0; index < count; index++) {
+        struct client *client = events[index].data.ptr;
+        if (client->state == CONNECTING) request_upgrade(client);
+        else if (client->state != GONE) receive(client, CHUNK);
+    }
+    double now = now_ms(CLOCK_MONOTONIC);
+    if (now < slow_turn + 100) return;
+    slow_turn = now;
+    for (int index = 0; index < slow_clients; index++)
+        if (clients[index].state == JOINED) receive(&clients[index], SLOW_READ);
+}
+
+static double quantile(double wanted) {
+    uint64_t all = 0, seen = 0;
+    for (int index = 0; index < BUCKETS; index++) all += histogram[index];
+    for (int index = 0; index < BUCKETS; index++) {
+        seen += histogram[index];
+        if (all && seen >= wanted * all) return index * BUCKET_US / 1000.0;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 8) {
+        fprintf(stderr, "usage: load HOST PORT SOCKETS WARMUP SECONDS SLOW SUBSCRIBE\n");
+        return 2;
+    }
+    host = argv[1];
+    total = atoi(argv[3]);
+    slow_clients = atoi(argv[6]);
+    subscribe_packet = argv[7];
+    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
+    inet_pton(AF_INET, host, &address.sin_addr);
+    struct rlimit limit = {1 << 20, 1 << 20};
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    clients = calloc(total, sizeof *clients);
+    for (int index = 0; index < slow_clients; index++) clients[index].slow = 1;
+    epoll = epoll_create1(0);
+
+    double start = now_ms(CLOCK_MONOTONIC);
+    begin_some();
+    while (joined + gone < total && now_ms(CLOCK_MONOTONIC) < start + 60000) turn(20);
+    printf("{\"connected\": %d, \"seconds\": %.3f}\n", joined, (now_ms(CLOCK_MONOTONIC) - start) / 1000);
+    fflush(stdout);
+
+    double from = now_ms(CLOCK_MONOTONIC) + atof(argv[4]) * 1000, until = from + atof(argv[5]) * 1000;
+    while (now_ms(CLOCK_MONOTONIC) < from) turn(10);
+    counting = 1;
+    while (now_ms(CLOCK_MONOTONIC) < until) turn(10);
+
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("{\"frames\": %ld, \"bytes\": %ld, \"pings\": %ld, \"gone\": %d, \"faults\": %d, \"p50_ms\": %.1f, "
+           "\"p99_ms\": %.1f, \"max_ms\": %.1f, \"cpu_seconds\": %.3f}\n",
+           frames, bytes, pings, gone, unexpected, quantile(0.5), quantile(0.99), quantile(1),
+           usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    return 0;
+}
