@@ -50,22 +50,22 @@ async def test_what_the_service_has_decided_is_not_tried_again(harness: Harness,
 async def test_a_deadline_of_the_client_ends_the_call_and_says_nothing_against_the_service(
     harness: Harness, upstream: Upstream
 ) -> None:
-    harness.prices.delay = 0.5
+    harness.prices.delay = 3.0
     for _ in range(6):
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="prices did not answer in time"):
             await get(upstream, deadline=time.monotonic() + 0.05)
-        assert time.monotonic() - began < 0.4
+        assert time.monotonic() - began < 2.0
     assert upstream.breaker.state is State.CLOSED
 
 
 async def test_a_read_that_takes_unusually_long_is_asked_a_second_time(harness: Harness, upstream: Upstream) -> None:
     for _ in range(40):
         await get(upstream)
-    harness.prices.slow_calls = [0.5]
+    harness.prices.slow_calls = [3.0]
     began = time.monotonic()
     await get(upstream)
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 2.0
     assert upstream.hedges.spent >= 1
 
 
@@ -80,7 +80,7 @@ async def test_hedges_stay_within_their_budget(harness: Harness) -> None:
 
 async def test_a_full_upstream_turns_reads_away_before_sign_ins(harness: Harness, upstream: Upstream) -> None:
     upstream.limit.limit = 2.0
-    harness.prices.delay = 0.1
+    harness.prices.delay = 0.5
     waiting = [asyncio.create_task(get(upstream)) for _ in range(2)]
     await asyncio.sleep(0.03)
     with pytest.raises(Overloaded):
@@ -96,7 +96,7 @@ async def test_a_client_is_told_that_capacity_is_reduced_and_when_to_come_back(h
 
 
 async def test_a_client_that_will_not_wait_gets_504_in_time(harness: Harness) -> None:
-    harness.prices.delay = 0.5
+    harness.prices.delay = 3.0
     answer = await harness.client.get("/api/prices", headers={"request-timeout": "0.05"})
     assert answer.status_code == 504
     wrong = await harness.client.get("/api/prices", headers={"request-timeout": "soon"})
