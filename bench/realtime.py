@@ -227,8 +227,8 @@ def conditions() -> str:
     )
     return (
         f"`make bench ARGS=realtime` on {machine}, {time.strftime('%Y-%m-%d')}. Clients (C, epoll) and server share "
-        "the machine, and other work may run on it: compare rows, do not add them up. A price waits up to 6 ms in ours by "
-        "design, so that those that come together leave together."
+        "the machine, and other work may run on it: compare rows, do not add them up. A price waits up to 6 ms in ours "
+        "by design, so that those that come together leave together."
     )
 
 
