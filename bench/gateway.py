@@ -75,7 +75,10 @@ async def measure(pace: Pace, ports: Ports) -> Run:
         results=bench.results(),
         uncached=middle(bench.uncached),
         body=(FOLDER / "prices.json").stat().st_size,
-        remarks=[*remarks, *(f"{name} could not be measured: {why}" for name, why in bench.problems.items())],
+        remarks=[
+            *remarks,
+            *(f"{name} could not be measured in every repetition: {why}" for name, why in bench.problems.items()),
+        ],
     )
 
 

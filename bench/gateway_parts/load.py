@@ -45,12 +45,16 @@ async def h2load_steadily(
 
 
 async def _h2load(arguments: Sequence[str], log: Path) -> Load:
+    _forget(log)
     said = await _output(["h2load", *arguments, f"--log-file={log}"])
+    times = _times(log)
+    if len(times) != int(_find(r"(\d+) done", said)):
+        raise LoadFailed(f"h2load has logged {len(times)} requests, and says: {said.strip()[-300:]}")
     rate = float(_find(r"finished in [\d.]+\w+, ([\d.]+) req/s", said))
     succeeded, failed, timed_out = (
         int(_find(rf"(\d+) {outcome}", said)) for outcome in ("succeeded", "failed", "timeout")
     )
-    return Load(rate, succeeded, failed + timed_out, _percentiles(log))
+    return Load(rate, succeeded, failed + timed_out, {share: percentile(times, share) for share in (50, 95, 99)})
 
 
 async def wrk(url: str, headers: Mapping[str, str], seconds: float) -> Load:
@@ -65,10 +69,14 @@ async def wrk(url: str, headers: Mapping[str, str], seconds: float) -> Load:
     return Load(float(_find(r"Requests/sec:\s+([\d.]+)", said)), answers, failed, percentiles)
 
 
-def _percentiles(log: Path) -> dict[int, float]:
-    """From h2load's log: start, status and microseconds of each request."""
-    times = sorted(int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines())
-    return {share: percentile(times, share) for share in (50, 95, 99)}
+def _forget(log: Path) -> None:
+    """h2load would add to what an earlier run has logged."""
+    log.unlink(missing_ok=True)
+
+
+def _times(log: Path) -> list[float]:
+    """Milliseconds of each request, the shortest first, from h2load's log: start, status, microseconds."""
+    return sorted(int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines())
 
 
 def percentile(ordered: Sequence[float], share: int) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-START_LIMIT = 30.0  # seconds
+START_LIMIT = 60.0  # seconds; a busy machine needs many
 STOP_LIMIT = 10.0  # seconds
 
 

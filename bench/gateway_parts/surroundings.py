@@ -16,7 +16,7 @@ from launcher.binaries import places
 async def surroundings(ports: Ports, folder: Path) -> AsyncIterator[upstream.Prices]:
     """Run all of it, on the load generator's core; gives the prices behind the gateway."""
     valkey = [str(places()["valkey_server"]), "--bind", "127.0.0.1", "--port", str(ports.valkey), "--save", ""]
-    nats = [str(places()["nats_server"]), "-a", "127.0.0.1", "-p", str(ports.nats)]
+    nats = [str(places()["nats_server"]), "-a", "127.0.0.1", "-p", str(ports.nats), "-js", "-sd", str(folder / "nats")]
     async with AsyncExitStack() as stack:
         for name, command, port in (("valkey", valkey, ports.valkey), ("nats", nats, ports.nats)):
             server = await stack.enter_async_context(running(command, folder / f"{name}.log"))
