@@ -1,7 +1,7 @@
 """Serve a small application with one of the two HTTP/2 engines, to be measured with h2load.
 
-    python bench/http2_engine.py ngh2|hypercorn bare|starlette PORT
-    h2load -D 5 -c 10 -m 20 http://127.0.0.1:PORT/
+python bench/http2_engine.py ngh2|hypercorn bare|starlette PORT
+h2load -D 5 -c 10 -m 20 http://127.0.0.1:PORT/
 """
 
 import asyncio
