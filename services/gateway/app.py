@@ -41,6 +41,7 @@ class Parts:
     lag: LoopLag = field(default_factory=LoopLag)
     cache_stale_share: float = STALE_SHARE
     rate_limit_factor: float = 1.0
+    rate_limit_shadow: bool = False
     trusted_proxy_hops: int = 0
     cors_origins: tuple[str, ...] = ()
 
@@ -51,7 +52,7 @@ def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     handler = Admission(handler, parts.lag)
     handler = ResponseCache(handler, parts.cache, parts.clock, parts.cache_stale_share)
     handler = BodyReader(handler)
-    handler = RateLimit(handler, parts.limiter, parts.rate_limit_factor)
+    handler = RateLimit(handler, parts.limiter, parts.rate_limit_factor, shadow=parts.rate_limit_shadow)
     handler = Authentication(handler, parts.verifier)
     handler = DeclaredLength(handler)
     handler = Deadline(handler)

@@ -43,6 +43,9 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
     rate_limit_factor: float = setting(
         "CV_GATEWAY_RATE_LIMIT_FACTOR", "Multiplies every rate limit", default=1.0, minimum=0.001, maximum=1e6
     )
+    rate_limit_shadow: bool = setting(
+        "CV_GATEWAY_RATE_LIMIT_SHADOW", "Count what the rate limits would refuse, but let it pass", default=False
+    )
     cors_origins: tuple[str, ...] = setting(
         "CV_GATEWAY_CORS_ORIGINS", "Origins that may call the API from a browser, or *; none when unset", default=()
     )

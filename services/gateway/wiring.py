@@ -11,8 +11,8 @@ from services.gateway.app import Parts, application, pipeline
 from services.gateway.certificate import Certificate, development_certificate
 from services.gateway.components import Components
 from services.gateway.dashboard import Dashboard
-from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
-from services.gateway.limits.local import LocalLimiter
+from services.gateway.limits.limiter import RateLimiter
+from services.gateway.limits.script import ORDER_LUA
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
 from services.gateway.pipeline.response_cache import Stored, Unwritten
@@ -27,7 +27,6 @@ from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
 from services.kit.boot import Runtime, Service
-from services.kit.breaker import Breaker
 from services.kit.bus import Bus
 from services.kit.cache import Cache, CacheOptions
 from services.kit.settings import SettingsError
@@ -59,6 +58,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
         lag=lag,
         cache_stale_share=settings.cache_stale_share,
         rate_limit_factor=settings.rate_limit_factor,
+        rate_limit_shadow=settings.rate_limit_shadow,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         cors_origins=settings.cors_origins,
     )
@@ -90,8 +90,10 @@ def _verifier(settings: Settings, runtime: Runtime, bus: Bus, upstreams: Upstrea
 
 
 def _limiter(runtime: Runtime, store: Store) -> RateLimiter:
-    breaker = Breaker("redis", clock=runtime.clock)
-    return RateLimiter(store.script(GCRA_LUA), LocalLimiter(runtime.clock), breaker)
+    limiter = RateLimiter(store.script(ORDER_LUA), runtime.clock)
+    limiter.counts.publish()
+    runtime.background("limits", limiter.run)
+    return limiter
 
 
 async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored]:

@@ -21,11 +21,10 @@ import socketio
 from aiohttp import web
 
 from services.gateway.certificate import development_certificate
-from services.gateway.limits.gcra import Limit
-from services.gateway.limits.limiter import GCRA_LUA, RateLimiter
-from services.gateway.limits.local import LocalLimiter
+from services.gateway.limits.gcra import Limit, Rule
+from services.gateway.limits.limiter import RateLimiter
+from services.gateway.limits.script import ORDER_LUA
 from services.gateway.server import HttpServer, hypercorn_config
-from services.kit.breaker import Breaker
 from services.kit.store import Store
 from services.kit.testing import FakeClock, free_port
 from tests.unit.gateway.harness import Harness, gateway
@@ -226,11 +225,10 @@ async def test_resetting_an_http2_stream_ends_the_call(front: Running) -> None:
 async def test_replicas_share_a_limit_through_redis(valkey_url: str) -> None:
     async with Store.open(valkey_url) as first_store, Store.open(valkey_url) as second_store:
         replicas = [
-            RateLimiter(store.script(GCRA_LUA), LocalLimiter(FakeClock()), Breaker("redis"))
-            for store in (first_store, second_store)
+            RateLimiter(store.script(ORDER_LUA), FakeClock(), patience=1.0) for store in (first_store, second_store)
         ]
-        limit = Limit(10, 3600)
-        decisions = [await replicas[turn % 2].check("shared", limit, strict=False) for turn in range(12)]
+        rule = Rule("shared", Limit(10, 3600))
+        decisions = [await replicas[turn % 2].check(rule, "client") for turn in range(12)]
     assert [decision.allowed for decision in decisions] == [True] * 10 + [False] * 2
     assert [decision.remaining for decision in decisions[:10]] == list(range(9, -1, -1))
     assert 0 < decisions[-1].retry_after <= 360

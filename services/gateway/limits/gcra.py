@@ -1,33 +1,45 @@
 """The generic cell rate algorithm (ITU-T I.371, as a virtual schedule): exact rate and burst from one number a key.
 
 That number is the theoretical arrival time (TAT): the moment at which the quota would be full again. Pure arithmetic in
-whole microseconds; `redis_limiter` runs the same in Lua.
+whole microseconds; `script` runs the same in Lua.
 """
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 MICROSECONDS = 1_000_000
+
+STRICT_SHARE = 4  # what guards a secret gets this part of its limit while Redis is away
 
 
 @dataclass(frozen=True)
 class Limit:
-    """`count` requests in `seconds`, at once or spread."""
+    """`count` units in `seconds`, at once or spread."""
 
     count: int
     seconds: int
 
-    @property
+    @cached_property
     def period(self) -> int:
         """The window, in microseconds."""
         return self.seconds * MICROSECONDS
 
-    @property
+    @cached_property
     def interval(self) -> int:
-        """What one request costs, in microseconds of the window."""
+        """What one unit costs, in microseconds of the window."""
         return max(1, self.period // self.count)
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A limit with the name under which it is counted. `strict`: what guards a secret."""
+
+    name: str
+    limit: Limit
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Whether a request may pass, and what the client is told. Times are seconds from now."""
 
@@ -37,12 +49,29 @@ class Decision:
     retry_after: float  # until the next request may pass; 0 when this one may
 
 
-def decide(limit: Limit, arrival: int, now: int) -> tuple[Decision, int]:
-    """The decision for one request at `now`, and the key's new TAT. `arrival` is the TAT so far, 0 for a new key."""
+def decide(limit: Limit, arrival: int, now: int, cost: int = 1) -> tuple[Decision, int]:
+    """The decision for `cost` units at `now`, and the key's new TAT. `arrival` is the TAT so far, 0 for a new key."""
     start = max(arrival, now)
-    end = start + limit.interval
+    end = start + cost * limit.interval
     over = end - now - limit.period
     if over > 0:
         return Decision(False, 0, (start - now) / MICROSECONDS, over / MICROSECONDS), arrival
     remaining = (limit.period - (end - now)) // limit.interval
     return Decision(True, remaining, (end - now) / MICROSECONDS, 0.0), end
+
+
+@dataclass(frozen=True)
+class Share:
+    """One replica's part of a limit while Redis is away."""
+
+    limit: Limit
+    reserve: int  # microseconds of the window that are held back at first, since nobody knows what the others spent
+
+
+@lru_cache(maxsize=4096)
+def share(rule: Rule, replicas: int) -> Share:
+    """The part that one of `replicas` enforces by itself: a 1/n of the limit, of which a 1/n may be spent at once."""
+    count = rule.limit.count // STRICT_SHARE if rule.strict else rule.limit.count
+    part = Limit(max(1, count // replicas), rule.limit.seconds)
+    at_once = max(1, part.count // replicas)
+    return Share(part, (part.count - at_once) * part.interval)

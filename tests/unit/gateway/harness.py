@@ -22,7 +22,6 @@ from services.gateway.app import Parts, application, pipeline
 from services.gateway.components import Components
 from services.gateway.dashboard import Dashboard
 from services.gateway.limits.limiter import RateLimiter
-from services.gateway.limits.local import LocalLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
 from services.gateway.pipeline.response_cache import Stored, Unwritten
@@ -32,7 +31,6 @@ from services.gateway.sockets.target import Target
 from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
-from services.kit.breaker import Breaker
 from services.kit.cache import Cache, CacheOptions
 from services.kit.caller import Caller, caller_of
 from services.kit.errors import AlreadyExists, FieldError, InvalidInput, NotFound, Unauthenticated, Unavailable
@@ -63,7 +61,7 @@ class FakeVerifier:
 class AwayRedis:
     """Redis that never answers: the limiter decides locally, by the test's clock."""
 
-    async def __call__(self, keys: Sequence[str], args: Sequence[int]) -> list[int]:
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | int]) -> list[int]:
         raise Unavailable("Redis is away")
 
 
@@ -208,7 +206,7 @@ async def gateway(
         health.mark_started()
         parts = Parts(
             verifier=FakeVerifier(),
-            limiter=RateLimiter(AwayRedis(), LocalLimiter(clock), Breaker("redis", clock=clock)),
+            limiter=RateLimiter(AwayRedis(), clock),
             cache=cache,
             clock=clock,
             fallback=Dashboard(Site(static)),

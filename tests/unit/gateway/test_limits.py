@@ -1,85 +1,238 @@
-"""Rate limits: exact bursts and rates, and what holds while Redis is away."""
+"""The limiter between a request and Redis: what it decides at once, what it asks, and what holds without Redis."""
 
+import asyncio
 from collections.abc import Sequence
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from opentelemetry.metrics import CallbackOptions
 
-from services.gateway.limits.gcra import MICROSECONDS, Limit, decide
-from services.gateway.limits.limiter import RateLimiter
-from services.gateway.limits.local import LocalLimiter
-from services.kit.breaker import Breaker
+from services.gateway.limits.counts import Counts, Outcome
+from services.gateway.limits.gcra import Limit, Rule
+from services.gateway.limits.limiter import Mode, RateLimiter
+from services.kit.errors import Unavailable
 from services.kit.testing import FakeClock
 from tests.unit.gateway.harness import AwayRedis
 
-MINUTE = Limit(60, 60)
+SMALL = Rule("small", Limit(60, 60))
+LARGE = Rule("large", Limit(60_000, 60))
+LOGIN = Rule("login", Limit(20, 60), strict=True)
+
+SECOND = 1_000_000
 
 
-class ScriptedRedis:
-    """Redis that gives one answer."""
+class GivingRedis:
+    """Redis that grants what is wanted until `left` is gone, and remembers each order."""
 
-    def __init__(self, answer: list[int]) -> None:
-        self.answer = answer
-        self.calls: list[tuple[Sequence[str], Sequence[int]]] = []
+    def __init__(self, left: int = 1_000_000, replicas: int = 1) -> None:
+        self.left = left
+        self.replicas = replicas
+        self.remembers = 1
+        self.until_full = SECOND
+        self.orders: list[tuple[list[str], list[list[int]]]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.away = False
 
-    async def __call__(self, keys: Sequence[str], args: Sequence[int]) -> list[int]:
-        self.calls.append((keys, args))
-        return self.answer
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | int]) -> list[int]:
+        numbers = [int(number) for number in args[2:]]
+        lines = [numbers[at : at + 6] for at in range(0, len(numbers), 6)]
+        self.orders.append((list(keys[2:]), lines))
+        await self.open.wait()
+        if self.away:
+            raise Unavailable("Redis is away")
+        remembered, self.remembers = self.remembers, 1
+        return [remembered, self.replicas, *(number for line in lines for number in self._grant(line))]
+
+    def _grant(self, line: list[int]) -> tuple[int, int]:
+        _, _, _, due, least, most = line
+        self.left -= due
+        granted = max(0, min(most, self.left)) if self.left >= least else 0
+        self.left -= granted
+        return granted, self.until_full
+
+    def due(self) -> int:
+        """All debts that were reported."""
+        return sum(line[3] for _, lines in self.orders for line in lines)
 
 
-def test_a_burst_of_the_whole_quota_passes_and_then_one_request_an_interval() -> None:
-    clock = FakeClock()
-    limiter = LocalLimiter(clock)
-    burst = [limiter.check("k", MINUTE) for _ in range(61)]
-    assert [decision.allowed for decision in burst] == [True] * 60 + [False]
-    assert (burst[59].remaining, burst[60].retry_after) == (0, 1.0)
+async def test_what_is_new_is_asked_and_many_that_ask_at_once_are_one_order() -> None:
+    redis = GivingRedis()
+    limiter = RateLimiter(redis, FakeClock())
+    assert limiter.decide(SMALL, "ip:a") is None
+    decisions = await asyncio.gather(*(limiter.check(SMALL, f"ip:{name}") for name in "abca"))
+    assert all(decision.allowed for decision in decisions)
+    assert [keys for keys, _ in redis.orders] == [["cv:limit:small:ip:a", "cv:limit:small:ip:b", "cv:limit:small:ip:c"]]
+    assert [line[4:] for line in redis.orders[0][1]] == [[1, 2], [1, 1], [1, 1]]
+
+
+async def test_a_busy_key_is_decided_at_once_on_a_lease_that_is_refilled_before_it_ends() -> None:
+    redis, clock = GivingRedis(), FakeClock()
+    limiter = RateLimiter(redis, clock)
+    for _ in range(300):  # 1,000 a second
+        await limiter.check(LARGE, "user:a")
+        clock.advance(0.001)
+    asked = 0
+    for _ in range(300):
+        asked += limiter.decide(LARGE, "user:a") is None
+        clock.advance(0.001)
+        await asyncio.sleep(0)
+    assert asked == 0
+    assert len(redis.orders) < 100
+
+
+async def test_a_small_or_strict_limit_is_asked_each_time_and_leases_nothing() -> None:
+    redis = GivingRedis()
+    limiter = RateLimiter(redis, FakeClock())
+    for _ in range(5):
+        assert limiter.decide(SMALL, "ip:a") is None
+        assert limiter.decide(LOGIN, "ip:a") is None
+        await limiter.check(SMALL, "ip:a")
+        await limiter.check(LOGIN, "ip:a")
+    assert {tuple(line[3:]) for _, lines in redis.orders for line in lines} == {(0, 1, 1)}
+
+
+async def test_a_strict_limit_leases_nothing_however_large_it_is() -> None:
+    redis = GivingRedis()
+    limiter = RateLimiter(redis, FakeClock())
+    await limiter.check(Rule("login", Limit(60_000, 60), strict=True), "ip:a")
+    assert redis.orders[0][1][0][3:] == [0, 1, 1]
+
+
+async def test_what_redis_refused_is_refused_here_until_it_can_pass() -> None:
+    redis, clock = GivingRedis(left=0), FakeClock()
+    redis.until_full = 60 * SECOND
+    limiter = RateLimiter(redis, clock)
+    refused = await limiter.check(SMALL, "ip:a")
+    again = [limiter.decide(SMALL, "ip:a") for _ in range(100)]
+    assert (refused.allowed, refused.reset, refused.retry_after) == (False, 60.0, 1.0)
+    assert all(decision == refused for decision in again)
+    assert len(redis.orders) == 1
     clock.advance(1.0)
-    assert limiter.check("k", MINUTE).allowed
-    assert not limiter.check("k", MINUTE).allowed
+    assert limiter.decide(SMALL, "ip:a") is None
 
 
-def test_the_quota_is_whole_again_when_the_reset_time_has_passed() -> None:
-    clock = FakeClock()
-    limiter = LocalLimiter(clock)
-    spent = [limiter.check("k", MINUTE) for _ in range(10)][-1]
-    assert (spent.remaining, spent.reset) == (50, 10.0)
-    clock.advance(spent.reset)
-    assert limiter.check("k", MINUTE).remaining == 59
-
-
-def test_keys_do_not_share_a_quota() -> None:
-    limiter = LocalLimiter(FakeClock())
-    assert limiter.check("a", Limit(1, 60)).allowed
-    assert limiter.check("b", Limit(1, 60)).allowed
-    assert not limiter.check("a", Limit(1, 60)).allowed
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 50), st.integers(1, 60), st.lists(st.integers(0, 5 * MICROSECONDS), max_size=200))
-def test_no_window_ever_admits_more_than_burst_and_rate_allow(count: int, seconds: int, gaps: list[int]) -> None:
-    limit, arrival, now, admitted = Limit(count, seconds), 0, MICROSECONDS, []
-    for gap in gaps:
-        now += gap
-        decision, arrival = decide(limit, arrival, now)
-        if decision.allowed:
-            admitted.append(now)
-    for index, start in enumerate(admitted):
-        for offset, end in enumerate(admitted[index:]):
-            assert offset + 1 <= count + 1 + (end - start) / limit.interval
-
-
-async def test_redis_decides_while_it_is_there() -> None:
-    redis = ScriptedRedis([0, 0, 30_000_000, 1_500_000])
-    limiter = RateLimiter(redis, LocalLimiter(FakeClock()), Breaker("redis"))
-    decision = await limiter.check("k", MINUTE, strict=False)
-    assert (decision.allowed, decision.reset, decision.retry_after) == (False, 30.0, 1.5)
-    assert redis.calls == [(["rl:k"], [1_000_000, 60_000_000])]
+async def test_a_request_of_several_units_takes_them_together_or_not_at_all() -> None:
+    redis = GivingRedis(left=7)
+    limiter = RateLimiter(redis, FakeClock())
+    passed = [(await limiter.check(SMALL, "ip:a", cost=5)).allowed for _ in range(2)]
+    assert passed == [True, False]
+    assert redis.left == 2
 
 
 async def test_without_redis_the_limit_holds_locally_and_a_quarter_of_it_for_what_guards_a_secret() -> None:
-    clock = FakeClock()
-    limiter = RateLimiter(AwayRedis(), LocalLimiter(clock), Breaker("redis", clock=clock))
-    normal = [await limiter.check("a", Limit(20, 60), strict=False) for _ in range(21)]
-    strict = [await limiter.check("b", Limit(20, 60), strict=True) for _ in range(21)]
-    assert sum(decision.allowed for decision in normal) == 20
-    assert sum(decision.allowed for decision in strict) == 5
+    limiter = RateLimiter(AwayRedis(), FakeClock())
+    normal = [(await limiter.check(Rule("r", Limit(20, 60)), "a")).allowed for _ in range(21)]
+    strict = [(await limiter.check(LOGIN, "b")).allowed for _ in range(21)]
+    assert (sum(normal), sum(strict)) == (20, 5)
+
+
+async def test_without_redis_a_replica_gives_its_share_of_its_share_at_first_and_its_share_later() -> None:
+    redis, clock = GivingRedis(replicas=3), FakeClock()
+    limiter = RateLimiter(redis, clock)
+    await limiter.tick()
+    redis.away = True
+    burst = [(await limiter.check(SMALL, "ip:a")).allowed for _ in range(60)]
+    clock.advance(60)
+    later = [limiter.decide(SMALL, "ip:a") for _ in range(60)]
+    assert limiter.mode is Mode.ALONE
+    assert sum(burst) == 60 // 3 // 3
+    assert sum(decision is not None and decision.allowed for decision in later) == 60 // 3
+
+
+async def test_nobody_waits_for_a_redis_that_let_somebody_wait_too_long() -> None:
+    redis = GivingRedis()
+    redis.open.clear()
+    limiter = RateLimiter(redis, FakeClock(), patience=0.001)
+    assert (await limiter.check(SMALL, "ip:a")).allowed
+    assert limiter.decide(SMALL, "ip:b") is not None
+    redis.open.set()
+    await limiter.tick()
+    assert limiter.decide(SMALL, "ip:b") is None
+
+
+async def test_what_passed_while_redis_was_late_is_debited_once() -> None:
+    redis = GivingRedis()
+    redis.open.clear()
+    limiter = RateLimiter(redis, FakeClock(), patience=0.001)
+    passed = [(await limiter.check(SMALL, "ip:a")).allowed for _ in range(10)]  # the first is under way already
+    redis.open.set()
+    await limiter.tick()
+    assert all(passed)
+    assert 1_000_000 - redis.left == 10
+
+
+async def test_an_order_without_answer_is_repeated_as_it_was() -> None:
+    redis = GivingRedis()
+    redis.away = True
+    limiter = RateLimiter(redis, FakeClock())
+    await limiter.check(SMALL, "ip:a")
+    redis.away = False
+    await limiter.tick()
+    assert redis.orders[0] == redis.orders[1]
+
+
+async def test_a_redis_that_is_back_first_hears_what_it_knew_then_what_passed_and_then_decides() -> None:
+    redis, clock = GivingRedis(), FakeClock()
+    limiter = RateLimiter(redis, clock)
+    await limiter.check(SMALL, "ip:a")
+    redis.away = True
+    assert all([(await limiter.check(SMALL, "ip:b")).allowed for _ in range(3)])
+    redis.away = False
+    modes, heard = [], []
+    for _ in range(4):
+        await limiter.tick()
+        modes.append(limiter.mode)
+        heard.append((redis.orders[-1][0], redis.due()))
+        clock.advance(1.0)
+    assert modes == [Mode.RETURNING, Mode.RETURNING, Mode.SHARED, Mode.SHARED]
+    assert heard[0] == (["cv:limit:small:ip:a"], 0)
+    assert heard[-1][1] == 2  # the third was in the order that was repeated
+
+
+async def test_a_redis_that_has_forgotten_the_replica_is_told_before_it_decides() -> None:
+    redis, clock = GivingRedis(), FakeClock()
+    limiter = RateLimiter(redis, clock)
+    await limiter.check(SMALL, "ip:a")
+    redis.remembers = 0
+    decision = await limiter.check(SMALL, "ip:a")
+    assert (decision.allowed, limiter.mode) == (True, Mode.RETURNING)
+    assert limiter.decide(SMALL, "ip:a") is not None
+
+
+async def test_a_client_that_left_before_redis_was_asked_costs_nothing() -> None:
+    redis = GivingRedis()
+    limiter = RateLimiter(redis, FakeClock(), patience=1.0)
+    gone, stays = (asyncio.create_task(limiter.check(SMALL, "ip:a")) for _ in range(2))
+    await asyncio.sleep(0)  # both have asked, and nothing is sent yet
+    gone.cancel()
+    assert (await stays).allowed
+    assert 1_000_000 - redis.left == 1
+
+
+async def test_the_unit_of_a_client_that_left_while_redis_was_asked_is_the_next_ones() -> None:
+    redis = GivingRedis()
+    redis.open.clear()
+    limiter = RateLimiter(redis, FakeClock(), patience=1.0)
+    gone, stays = (asyncio.create_task(limiter.check(SMALL, "ip:a")) for _ in range(2))
+    while not redis.orders:
+        await asyncio.sleep(0)
+    gone.cancel()
+    redis.open.set()
+    assert (await stays).allowed
+    assert limiter.decide(SMALL, "ip:a") is not None
+
+
+async def test_the_outcomes_are_counted_by_rule() -> None:
+    limiter = RateLimiter(GivingRedis(left=0), FakeClock())
+    await limiter.check(SMALL, "ip:a")
+    alone = RateLimiter(AwayRedis(), FakeClock())
+    await alone.check(SMALL, "ip:a")
+    assert limiter.counts["small", Outcome.LEASE_DENIED] == 1
+    assert alone.counts["small", Outcome.DEGRADED] == 1
+
+
+def test_the_counts_are_metrics_with_the_rule_and_the_outcome() -> None:
+    counts = Counts()
+    counts.add("small", Outcome.OVER)
+    counts.add("small", Outcome.OVER)
+    observed = [(item.value, item.attributes) for item in counts.observe(CallbackOptions())]
+    assert observed == [(2, {"rule": "small", "outcome": "over"})]

@@ -1,0 +1,46 @@
+"""How the limits are used, by rule, for the metrics."""
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from services.kit import telemetry
+
+
+class Outcome(StrEnum):
+    """What is counted."""
+
+    HIT = "hit"  # passed
+    NEAR = "near"  # passed, with less than a fifth of the quota left
+    OVER = "over"  # refused
+    SHADOW = "shadow"  # would have been refused, and passed since the limits only watch
+    LEASE_DENIED = "lease_denied"  # Redis had nothing left to give
+    DEGRADED = "degraded"  # decided without Redis
+
+
+class Counts:
+    """Counts by rule and outcome. Plain numbers, which the exporter reads when it wants to: counting costs nothing."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, Outcome]] = Counter()
+
+    def add(self, rule: str, outcome: Outcome) -> None:
+        """Count one."""
+        self._counts[rule, outcome] += 1
+
+    def __getitem__(self, key: tuple[str, Outcome]) -> int:
+        """How often this outcome was met under this rule."""
+        return self._counts[key]
+
+    def publish(self) -> None:
+        """Offer the counts as metrics."""
+        telemetry.meter("gateway.limits").create_observable_counter(
+            "gateway.rate_limit.decisions", [self.observe], description="How the rate limits decided, by rule"
+        )
+
+    def observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        """The counts as the exporter takes them."""
+        for (rule, outcome), count in list(self._counts.items()):
+            yield Observation(count, {"rule": rule, "outcome": outcome.value})
