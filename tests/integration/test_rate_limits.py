@@ -1,9 +1,9 @@
-"""Rate limits of several replicas on one real Valkey: what all of them admit together, also when it stops or forgets."""
+"""Rate limits of several replicas on one Valkey: what all of them admit together, also when it stops or forgets."""
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -49,8 +49,8 @@ class Valkey:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    yield free_port()
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture
