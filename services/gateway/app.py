@@ -1,6 +1,6 @@
 """The gateway as one ASGI application: the policies in their order, around the routes."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -73,9 +73,9 @@ class Application:
         self._http = http
         self._others = Starlette(routes=[WebSocketRoute("/{path:path}", websocket)])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle one connection."""
-        await (self._http if scope["type"] == "http" else self._others)(scope, receive, send)
+        return (self._http if scope["type"] == "http" else self._others)(scope, receive, send)
 
 
 def application(handler: Handler, websocket: ASGIApp) -> Application:

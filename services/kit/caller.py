@@ -3,17 +3,15 @@
 Only the gateway faces clients; services trust this metadata because the network policy lets nobody else reach them.
 """
 
-from dataclasses import dataclass
-
 import grpc
+import msgspec
 
 from services.kit.errors import PermissionDenied, Unauthenticated
 
 PREFIX = "cv-"
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """The client behind a call. Empty strings where nothing is known; `user_id` is empty for anonymous clients."""
 
     user_id: str = ""

@@ -15,6 +15,7 @@ MOST_NAMES = 1000
 
 _statuses = {status: b"%d" % status for status in range(100, 600)}
 _names: dict[bytes, bytes] = {}  # by what applications write: the name as it is sent; empty: it is not sent
+_plain: dict[bytes, bytes] = {}  # those that are sent
 
 
 def head(status: int, headers: Iterable[Header], common: Iterable[Header] = ()) -> list[Header]:
@@ -27,6 +28,18 @@ def head(status: int, headers: Iterable[Header], common: Iterable[Header] = ()) 
 
 def checked(headers: Iterable[Header]) -> list[Header]:
     """Header fields in lower case, without those of HTTP/1.1's connections. Raises ValueError."""
+    headers = list(headers)
+    try:
+        fields = [(_plain[name], value.strip()) for name, value in headers]
+        values = b"".join([value for _, value in fields])
+    except (KeyError, TypeError, AttributeError):  # a name that is new or not sent, or values of other types
+        return _checked_one_by_one(headers)
+    if len(values.translate(None, ILLEGAL_IN_VALUES)) != len(values):
+        return _checked_one_by_one(headers)
+    return fields
+
+
+def _checked_one_by_one(headers: Iterable[Header]) -> list[Header]:
     fields = []
     for written, value in headers:
         name = _names.get(written)
@@ -54,4 +67,6 @@ def _learn(written: bytes) -> bytes:
     name = b"" if name in CONNECTION_FIELDS else name
     if len(_names) < MOST_NAMES:
         _names[written] = name
+        if name:
+            _plain[written] = name
     return name

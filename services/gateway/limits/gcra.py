@@ -7,6 +7,8 @@ whole microseconds; `script` runs the same in Lua.
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+import msgspec
+
 MICROSECONDS = 1_000_000
 
 STRICT_SHARE = 4  # what guards a secret gets this part of its limit while Redis is away
@@ -39,8 +41,7 @@ class Rule:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Whether a request may pass, and what the client is told. Times are seconds from now."""
 
     allowed: bool

@@ -113,6 +113,12 @@ def network_of(address: str) -> str:
 def fields(kind: str, limit: Limit, decision: Decision) -> list[tuple[bytes, bytes]]:
     """The two fields: lists of one structured-field item (RFC 9651) each."""
     return [
-        (b"ratelimit-policy", f'"{kind}";q={limit.count};w={limit.seconds}'.encode()),
+        policy_field(kind, limit),
         (b"ratelimit", f'"{kind}";r={decision.remaining};t={math.ceil(decision.reset)}'.encode()),
     ]
+
+
+@lru_cache(maxsize=1024)
+def policy_field(kind: str, limit: Limit) -> tuple[bytes, bytes]:
+    """The field that says what the quota is."""
+    return b"ratelimit-policy", f'"{kind}";q={limit.count};w={limit.seconds}'.encode()

@@ -7,14 +7,14 @@ sent a trace. The ids are there in any case.
 import re
 import time
 from contextlib import AbstractContextManager
-from functools import lru_cache
-from random import randbytes
+from random import randbytes, random
 
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 from services.kit import telemetry
+from services.kit.durations import Durations
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -22,7 +22,8 @@ IDS_BYTES = 24  # a trace id and a span id
 
 _tracer = telemetry.tracer("cryptovault.http")
 # Semantic conventions for HTTP, OpenTelemetry 1.45: seconds.
-_duration = telemetry.meter("cryptovault.http").create_histogram("http.server.request.duration", unit="s")
+_NAMES = ("http.request.method", "http.route", "http.response.status_code")
+_durations = Durations("http.server.request.duration", _NAMES)
 
 
 class Tracing:
@@ -30,20 +31,23 @@ class Tracing:
 
     def __init__(self, handler: Handler) -> None:
         self._next = handler
-        self._recorded = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        self._recorded_share = telemetry.root_share()
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Pass the exchange on with its ids."""
         began = time.perf_counter()
-        if self._recorded or b"traceparent" in exchange.headers:
-            return await self._with_span(exchange, began)
-        _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
-        answer = await self._next(exchange)
-        _duration.record(time.perf_counter() - began, _attributes(exchange, answer))
+        if b"traceparent" in exchange.headers:
+            answer = await self._with_span(exchange, _parent(exchange))
+        elif random() < self._recorded_share:
+            answer = await self._with_span(exchange, telemetry.RECORDED)
+        else:
+            _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
+            answer = await self._next(exchange)
+        _durations.record(time.perf_counter() - began, _values(exchange, answer))
         return answer
 
-    async def _with_span(self, exchange: Exchange, began: float) -> Answer:
-        span = exchange.span = _tracer.start_span(exchange.method, context=_parent(exchange), kind=SpanKind.SERVER)
+    async def _with_span(self, exchange: Exchange, parent: context.Context) -> Answer:
+        span = exchange.span = _tracer.start_span(exchange.method, context=parent, kind=SpanKind.SERVER)
         ids = span.get_span_context()
         if ids.is_valid:
             _identify(exchange, f"{ids.trace_id:032x}{ids.span_id:016x}", f"{ids.trace_flags:02x}")
@@ -52,7 +56,7 @@ class Tracing:
             _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
         try:
             answer = await self._next(exchange)
-            _describe(span, exchange, answer, time.perf_counter() - began)
+            _describe(span, exchange, answer)
             return answer
         finally:
             span.end()
@@ -80,30 +84,20 @@ def _identify(exchange: Exchange, ids: str, flags: str) -> None:
 
 
 def _parent(exchange: Exchange) -> context.Context:
-    if b"traceparent" not in exchange.headers:
-        return context.Context()
     names = (b"traceparent", b"tracestate")
     return telemetry.extract({name.decode(): exchange.text(name) for name in names if name in exchange.headers})
 
 
-def _describe(span: Span, exchange: Exchange, answer: Answer, seconds: float) -> None:
-    attributes = _attributes(exchange, answer)
-    _duration.record(seconds, attributes)
+def _describe(span: Span, exchange: Exchange, answer: Answer) -> None:
     if span.is_recording():
-        span.update_name(f"{exchange.method} {attributes['http.route']}".rstrip())
-        span.set_attributes(attributes)
+        values = _values(exchange, answer)
+        span.update_name(f"{values[0]} {values[1]}".rstrip())
+        span.set_attributes(dict(zip(_NAMES, values, strict=True)))
         if answer.status >= 500:
             span.set_status(StatusCode.ERROR)
 
 
-def _attributes(exchange: Exchange, answer: Answer) -> dict[str, str | int]:
-    return _attributes_of(exchange.method, exchange.route.path if exchange.route else "", answer.status)
-
-
-@lru_cache(maxsize=1024)
-def _attributes_of(method: str, route: str, status: int) -> dict[str, str | int]:
-    return {
-        "http.request.method": method if method in _METHODS else "_OTHER",
-        "http.response.status_code": status,
-        "http.route": route,
-    }
+def _values(exchange: Exchange, answer: Answer) -> tuple[str, str, int]:
+    """The attributes' values: whatever clients send, there are not many different ones."""
+    method = exchange.method if exchange.method in _METHODS else "_OTHER"
+    return method, exchange.route.path if exchange.route else "", answer.status

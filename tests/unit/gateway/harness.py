@@ -51,10 +51,17 @@ class FakeVerifier:
 
     def __init__(self) -> None:
         self.scopes = {"user-token": frozenset[str](), "admin-token": frozenset({"admin"})}
+        self.seen: dict[str, Claims] = {}
+
+    def recall(self, token: str) -> Claims | None:
+        return self.seen.get(token)
 
     async def verify(self, token: str) -> Claims:
         if token not in self.scopes:
             raise Unauthenticated("the access token is malformed", reason="token_invalid")
+        return self.seen.setdefault(token, self._claims(token))
+
+    def _claims(self, token: str) -> Claims:
         return Claims(f"id-of-{token}", "session-1", self.scopes[token], 1, 2e9, "token-1")
 
 
