@@ -10,7 +10,7 @@ from services.gateway.http2 import codec, response
 from services.gateway.http2.buckets import TokenBucket
 from services.gateway.http2.codec import ErrorCode, NGH2Error
 from services.gateway.http2.ending import Ending
-from services.gateway.http2.engine import Engine
+from services.gateway.http2.engine import Engine, address
 from services.gateway.http2.meter import FrameMeter
 from services.gateway.http2.request import Refused, Request
 from services.gateway.http2.sender import ClientGone, Sender
@@ -54,15 +54,20 @@ class Http2Connection(asyncio.Protocol):
         self._refused = False  # streams, whose resets are still to be sent
         self.over = False  # nothing is read any more
 
+    @property
+    def open_streams(self) -> int:
+        """Requests that are being answered."""
+        return len(self.streams)
+
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         self.transport = cast("asyncio.Transport", transport)
-        self.client = _address(transport.get_extra_info("peername"))
-        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = address(transport.get_extra_info("peername"))
+        self.server = address(transport.get_extra_info("sockname"))
         self.scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
-        self.engine.joined(self)
+        self.engine.joined(self, Event.CONNECTIONS)
         self._write(self._first)
 
     def data_received(self, data: bytes) -> None:
@@ -281,11 +286,6 @@ class Http2Connection(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.engine.loop.call_later(LINGER_SECONDS, self.transport.abort)
-
-
-def _address(name: object) -> tuple[str, int] | None:
-    """The address of an end of a TCP connection; None for others."""
-    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
 
 
 _HANDLERS: dict[type, Callable[[Http2Connection, Any], None]] = {

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hypercorn.config import Config
 from starlette.types import ASGIApp
@@ -11,10 +11,25 @@ from starlette.types import ASGIApp
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.statistics import Event, Statistics
 
-if TYPE_CHECKING:
-    from services.gateway.http2.connection import Http2Connection
-
 logger = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """A connection of either protocol."""
+
+    @property
+    def open_streams(self) -> int:
+        """Requests that are being answered."""
+        ...
+
+    def check(self, now: float) -> None:
+        """Look at the time; called once a second."""
+
+    def drain(self) -> None:
+        """End when what is in flight is answered."""
+
+    def abort(self) -> None:
+        """End without a word, and stop the applications."""
 
 
 class Engine:
@@ -27,7 +42,7 @@ class Engine:
         self.state = state  # what the lifespan has left for every request
         self.root_path = config.root_path
         self.loop = asyncio.get_running_loop()
-        self.connections: set[Http2Connection] = set()
+        self.connections: set[Connection] = set()
         self.events: Counter[Event] = Counter()
         self.common_headers: list[tuple[bytes, bytes]] = []
         self._empty = asyncio.Event()
@@ -44,12 +59,12 @@ class Engine:
         for connection in list(self.connections):
             connection.abort()
 
-    def joined(self, connection: "Http2Connection") -> None:
+    def joined(self, connection: Connection, event: Event) -> None:
         """A connection has begun."""
         self.connections.add(connection)
-        self.events[Event.CONNECTIONS] += 1
+        self.events[event] += 1
 
-    def left(self, connection: "Http2Connection") -> None:
+    def left(self, connection: Connection) -> None:
         """A connection has ended."""
         self.connections.discard(connection)
         if not self.connections:
@@ -65,7 +80,7 @@ class Engine:
 
     def statistics(self) -> Statistics:
         """What the engine does and has done."""
-        streams = sum(len(connection.streams) for connection in self.connections)
+        streams = sum(connection.open_streams for connection in self.connections)
         return Statistics(len(self.connections), streams, dict(self.events))
 
     def application_failed(self) -> None:
@@ -79,3 +94,8 @@ class Engine:
         now = self.loop.time()
         for connection in list(self.connections):
             connection.check(now)
+
+
+def address(name: object) -> tuple[str, int] | None:
+    """The address of an end of a TCP connection; None for others."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None

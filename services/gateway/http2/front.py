@@ -6,20 +6,21 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import cast
 
+from services.gateway.http1.connection import Http1Connection
 from services.gateway.http2.connection import Http2Connection
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.meter import PREFACE
 from services.gateway.http2.statistics import Event
 
-Http1 = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Stock = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Door:
     """Where clients come in."""
 
-    def __init__(self, engine: Engine, http1: Http1) -> None:
+    def __init__(self, engine: Engine, stock: Stock) -> None:
         self.engine = engine
-        self.http1 = http1
+        self.stock = stock
         self.undecided: set[Front] = set()
         self._clients: Counter[str] = Counter()  # connections by address, when they are limited
 
@@ -103,14 +104,21 @@ class Front(asyncio.Protocol):
 
     def _speak_http1(self) -> None:
         self._settle()
-        reader = asyncio.StreamReader(loop=self._door.engine.loop)
-        protocol = asyncio.StreamReaderProtocol(reader, self._serve_http1, loop=self._door.engine.loop)
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
-        protocol.data_received(self._head)
+        connection = Http1Connection(self._door.engine, partial(self._door.let_out, self._client), self._hand_over)
+        self._transport.set_protocol(connection)
+        connection.connection_made(self._transport)
+        connection.data_received(self._head)
 
-    async def _serve_http1(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _hand_over(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Leave a WebSocket to Hypercorn, with what has arrived of it."""
+        reader = asyncio.StreamReader(loop=self._door.engine.loop)
+        protocol = asyncio.StreamReaderProtocol(reader, self._serve_websocket, loop=self._door.engine.loop)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(data)
+
+    async def _serve_websocket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._door.http1(reader, writer)
+            await self._door.stock(reader, writer)
         finally:
             self._door.let_out(self._client)

@@ -34,14 +34,14 @@ class Request:
     def __init__(self, fields: Sequence[Header], limits: Limits) -> None:
         """Raises Refused."""
         special, headers, size = _sort(fields)
-        _check_size(len(headers), size, limits)
+        check_size(len(headers), size, limits)
         self.protocol = special.get(b":protocol")
         self.method = special[b":method"].decode("latin-1").upper()
         if self.method == "CONNECT" and self.protocol != b"websocket":
             raise Refused(501, "CONNECT is for WebSockets only")
         if special[b":scheme"] not in SCHEMES:
             raise Refused(400, "the scheme is neither http nor https")
-        self.raw_path, self.path, self.query = _split_target(special[b":path"])
+        self.raw_path, self.path, self.query = split_target(special[b":path"])
         headers[0] = (b"host", _host(special))
         self.headers = headers
 
@@ -70,14 +70,15 @@ def _sort(fields: Sequence[Header]) -> tuple[dict[bytes, bytes], list[Header], i
     return special, headers, size
 
 
-def _check_size(fields: int, size: int, limits: Limits) -> None:
+def check_size(fields: int, size: int, limits: Limits) -> None:
+    """`size` as RFC 9113 section 6.5.2 counts. Raises Refused."""
     if fields > limits.header_fields or size > limits.header_bytes:
         most = f"{limits.header_fields} fields and {limits.header_bytes} bytes"
         raise Refused(431, f"the header fields are more than {most}")
 
 
-def _split_target(target: bytes) -> tuple[bytes, str, bytes]:
-    """The raw path, the decoded path and the query."""
+def split_target(target: bytes) -> tuple[bytes, str, bytes]:
+    """The raw path, the decoded path and the query. Raises Refused."""
     if not target.isascii() or b"#" in target:
         raise Refused(400, "the path is not one of RFC 3986")
     path, _, query = target.partition(b"?")

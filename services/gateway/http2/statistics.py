@@ -14,14 +14,16 @@ class Event(StrEnum):
     """What is counted."""
 
     CONNECTIONS = "connections"  # HTTP/2 connections that began
+    HTTP1_CONNECTIONS = "http1_connections"
     REQUESTS = "requests"
+    HTTP1_REQUESTS = "http1_requests"
     WEBSOCKETS = "websockets"  # by extended CONNECT, RFC 8441
     DEFERRALS = "deferrals"  # turns of the event loop that left a connection's requests to the next
     EARLY_ANSWERS = "early_answers"  # before the request's body had ended; the rest of it was stopped
     CANCELLED = "cancelled"  # streams that the client reset
     RESETS_SENT = "resets_sent"  # streams that we reset with an error
     REFUSED_STREAMS = "refused_streams"  # above the limit
-    REFUSED_REQUESTS = "refused_requests"  # answered 400, 431 or 501 by the engine
+    REFUSED_REQUESTS = "refused_requests"  # answered by the engine: 400, 408, 414, 431, 501 or 505
     REFUSED_CONNECTIONS = "refused_connections"  # above a client's limit
     RESET_FLOODS = "reset_floods"  # connections ended for their streams' early ends
     FRAME_FLOODS = "frame_floods"  # connections ended for frames that ask for nothing

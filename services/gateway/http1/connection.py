@@ -1,0 +1,288 @@
+"""A connection that speaks HTTP/1.1: its requests one after the other, and what becomes of slow clients."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import cast
+
+from services.gateway.http1 import answer
+from services.gateway.http1.exchange import Exchange
+from services.gateway.http1.head import Head
+from services.gateway.http2.engine import Engine, address
+from services.gateway.http2.patience import Patience
+from services.gateway.http2.request import Refused
+from services.gateway.http2.sender import ClientGone
+from services.gateway.http2.statistics import Event
+
+READ_AHEAD = 64 * 1024  # bytes that wait for the application, or for their turn
+LINGER_SECONDS = 2.0
+LINE_FAULT = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")  # a line break that is not one
+
+
+class Http1Connection(asyncio.Protocol):
+    """The server's end of a connection.
+
+    engine: what all connections share.
+    on_lost: called when the connection has ended.
+    hand_over: takes the transport, and what has arrived, of a connection that asks for WebSocket.
+    """
+
+    def __init__(
+        self, engine: Engine, on_lost: Callable[[], None], hand_over: Callable[[asyncio.Transport, bytes], None]
+    ) -> None:
+        self.engine = engine
+        self._on_lost = on_lost
+        self._hand_over = hand_over
+        self.lost = False
+        self.paused = False  # the transport is behind
+        self._writable: asyncio.Event | None = None
+        self._buffer = bytearray()
+        self._scanned = 0  # bytes of a head that hold no end and no fault
+        self._head = b""  # the last one, as it came: clients repeat themselves
+        self._understood: Head | None = None
+        self._exchange: Exchange | None = None
+        self._reading = True
+        self._closing = False  # after the answer at hand
+        self._over = False  # nothing is read any more
+        self._advancing = False
+        self._since = engine.loop.time()  # it is idle, or waits for the rest of a head
+        self._written = 0
+        self._stall = Patience()
+
+    @property
+    def open_streams(self) -> int:
+        """Requests that are being answered."""
+        return int(self._exchange is not None)
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of who is there."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.client = address(transport.get_extra_info("peername"))
+        self.server = address(transport.get_extra_info("sockname"))
+        self.scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
+        self.engine.joined(self, Event.HTTP1_CONNECTIONS)
+
+    def data_received(self, data: bytes) -> None:
+        """Go on with what has arrived."""
+        if self._over:
+            return
+        if not self._buffer and self._exchange is None:
+            self._since = self.engine.loop.time()
+        self._buffer += data
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; what it has asked for is still answered."""
+        if self._exchange is None or not self._exchange.body.ended:
+            return False
+        self._closing = True
+        self._exchange.on_gone()
+        return self.scheme == "http"
+
+    def pause_writing(self) -> None:
+        """Let the application wait."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        self.paused = False
+        if self._writable is not None:
+            self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application."""
+        self.lost = self._over = True
+        self.engine.left(self)
+        self.resume_writing()
+        if self._exchange is not None:
+            self._exchange.on_gone()
+        self._on_lost()
+
+    # Requests
+
+    def _advance(self) -> None:
+        """Understand what is there, as far as its turn has come."""
+        self._advancing = False
+        try:
+            if self._exchange is not None:
+                self._read_body(self._exchange)
+            elif self._buffer and not self._over:
+                self._read_head()
+        except Refused as refused:
+            self._refuse(refused)
+        self._pace()
+
+    def _read_head(self) -> None:
+        buffer = self._buffer
+        if self._scanned == 0 and buffer.startswith(b"\r\n"):
+            del buffer[:2]  # RFC 9112 section 2.2: some clients end a body so
+        end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
+        size = len(buffer) if end < 0 else end
+        if size > self.engine.limits.header_bytes:
+            raise Refused(431, f"the header is larger than {self.engine.limits.header_bytes} bytes")
+        if end < 0:
+            if LINE_FAULT.search(buffer, max(0, self._scanned - 1)):
+                raise Refused(400, "lines end with a carriage return and a line feed")
+            self._scanned = size
+            return
+        data = bytes(buffer[: end + 4])
+        head = self._understand(data)
+        if head.websocket:
+            self._leave_to_websocket()
+            return
+        del buffer[: end + 4]
+        self._scanned = 0
+        self._begin(head)
+
+    def _understand(self, data: bytes) -> Head:
+        if data != self._head or self._understood is None:
+            self._understood = Head(data, self.engine.limits)
+            self._head = data
+        return self._understood
+
+    def _begin(self, head: Head) -> None:
+        self.engine.events[Event.HTTP1_REQUESTS] += 1
+        exchange = self._exchange = Exchange(self, head)
+        if head.has_body:
+            self._understood = None  # an exchange with a body may change what it was told
+            self._read_body(exchange)
+        exchange.begin()
+
+    def _read_body(self, exchange: Exchange) -> None:
+        if self._buffer and not exchange.body.ended:
+            data = exchange.body.take(self._buffer)
+            if data or exchange.body.ended:
+                exchange.on_data(data)
+
+    def _pace(self) -> None:
+        """Read as much ahead as is kept, and no more."""
+        waiting = len(self._buffer) + (self._exchange.unread if self._exchange is not None else 0)
+        reading = self._over or self._exchange is None or waiting < READ_AHEAD
+        if reading != self._reading and not self.transport.is_closing():
+            self._reading = reading
+            (self.transport.resume_reading if reading else self.transport.pause_reading)()
+
+    def _leave_to_websocket(self) -> None:
+        self._over = True
+        self.engine.left(self)
+        self._hand_over(self.transport, bytes(self._buffer))
+
+    # What the exchange calls
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the transport."""
+        if data:
+            self._written += len(data)
+            self.transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait while the client is behind. Raises ClientGone."""
+        while self.paused and not self.lost:
+            if self._writable is None:
+                self._writable = asyncio.Event()
+            self._writable.clear()
+            await self._writable.wait()
+        if self.lost:
+            raise ClientGone("the client is gone")
+
+    def body_taken(self) -> None:
+        """The application has taken some of the body."""
+        if not self._reading:
+            self._pace()
+
+    def closes_after(self, exchange: Exchange) -> None:
+        """Decide whether the connection goes on after an answer that begins now."""
+        if self._closing or not exchange.body.ended:  # what is left of an unwanted body is not waited for
+            exchange.keep_alive = False
+
+    def on_answered(self, exchange: Exchange) -> None:
+        """An answer is complete."""
+        self._exchange = None
+        self._since = self.engine.loop.time()
+        if not exchange.keep_alive:
+            self._linger()
+        elif self._closing:
+            self.transport.close()
+        elif self._buffer and not self._advancing:
+            self._advancing = True
+            self.engine.loop.call_soon(self._advance)
+        elif not self._reading:
+            self._pace()
+
+    # Time and the end
+
+    def check(self, now: float) -> None:
+        """Look at the time; the engine calls this once a second."""
+        if self.lost or self.transport.is_closing():
+            self._check_writing(now)
+            return
+        self._check_writing(now)
+        limits, exchange = self.engine.limits, self._exchange
+        if exchange is not None:
+            self._check_body(exchange, now)
+        elif self._over:
+            return
+        elif self._buffer and limits.header_timeout and now - self._since >= limits.header_timeout:
+            self.engine.events[Event.HEADER_TIMEOUTS] += 1
+            self._refuse(Refused(408, "the header did not arrive in time"))
+        elif not self._buffer and limits.idle_timeout and now - self._since >= limits.idle_timeout:
+            self.transport.close()
+
+    def _check_body(self, exchange: Exchange, now: float) -> None:
+        limits = self.engine.limits
+        if exchange.body_patience is None:
+            exchange.body_patience = Patience()
+        least = int(limits.body_timeout * limits.minimum_rate)
+        turn = exchange.owes_body
+        if exchange.body_patience.lost(now, limits.body_timeout, least, exchange.received, its_turn=turn):
+            self.engine.events[Event.SLOW_BODIES] += 1
+            self.abort()
+
+    def _check_writing(self, now: float) -> None:
+        limits = self.engine.limits
+        buffered = self.transport.get_write_buffer_size()
+        least = int(limits.stall_timeout * limits.minimum_rate)
+        moved = self._written - buffered
+        if self._stall.lost(now, limits.stall_timeout, least, moved, its_turn=buffered > 0):
+            self.engine.events[Event.STALLED_ANSWERS] += 1
+            self.transport.abort()
+
+    def drain(self) -> None:
+        """End after the answer at hand. A request that is on its way meanwhile is still answered."""
+        self._closing = True
+        if self._exchange is None:
+            self.engine.loop.call_later(self.engine.limits.goaway_delay, self._close_if_idle)
+
+    def abort(self) -> None:
+        """End without a word, and stop the application."""
+        if self._exchange is not None:
+            self._exchange.cancel()
+        self.transport.abort()
+
+    def _close_if_idle(self) -> None:
+        if self._exchange is None:
+            self.transport.close()
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer for the application, and end: nobody knows where the next request would begin."""
+        self.engine.events[Event.REFUSED_REQUESTS] += 1
+        exchange = self._exchange
+        if exchange is None:
+            self.write(answer.refusal(refused.status, refused.detail, self.engine.common_headers))
+            self._linger()
+        else:
+            self._over = True
+            exchange.refuse(refused)
+
+    def _linger(self) -> None:
+        """Take nothing more, and stay a moment: data that meets a closed socket would erase the answer on its way."""
+        self._over = True
+        self._buffer.clear()
+        self._pace()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.engine.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        else:
+            self.transport.close()
