@@ -26,7 +26,7 @@ from services.kit.caller import Caller
 from services.kit.clock import Clock
 from services.kit.errors import DETAILS_KEY, CryptoVaultError, DeadlineExceeded, NotFound, Unavailable, from_grpc
 from services.kit.retry import Backoff
-from services.kit.rpc import channel
+from services.kit.rpc import plain_channel, trace_headers
 
 ATTEMPTS = 3
 PAUSES = Backoff(base=0.05, cap=0.5)  # seconds
@@ -63,7 +63,7 @@ class ByteStream:
 
 
 class Upstream:
-    """One service."""
+    """One service, by a channel without interceptors: every call here has its deadline and its trace."""
 
     def __init__(self, name: str, to: grpc.aio.Channel, clock: Clock, hedge_share: float = HEDGE_SHARE) -> None:
         self.name = name
@@ -100,7 +100,7 @@ class Upstream:
         if not self.breaker.allows():
             raise Unavailable(f"{self.name} is not answering", retry_after=1.0)
         start: StartStream = self.channel.unary_stream(operation.rpc_path)
-        return ByteStream(start(request, metadata=caller.to_metadata()))
+        return ByteStream(start(request, metadata=caller.to_metadata() + trace_headers()))
 
     async def check(self, component: str, timeout: float) -> bool:
         """Ask grpc.health.v1 about the service ("") or a part of it. Raises NotFound for a part it does not know."""
@@ -161,7 +161,8 @@ class Upstream:
         timeout = max(0.001, deadline - began)
         failed, counted = False, False
         try:
-            answer: bytes = await self._start(operation)(request, timeout=timeout, metadata=caller.to_metadata())
+            metadata = caller.to_metadata() + trace_headers()
+            answer: bytes = await self._start(operation)(request, timeout=timeout, metadata=metadata)
             counted = True
             return answer
         except grpc.aio.AioRpcError as error:
@@ -234,7 +235,9 @@ class Upstreams:
         cls, addresses: Mapping[str, str], clock: Clock, hedge_share: float = HEDGE_SHARE
     ) -> AsyncIterator["Upstreams"]:
         """Channels to every address; they connect when first used."""
-        upstreams = {area: Upstream(area, channel(address), clock, hedge_share) for area, address in addresses.items()}
+        upstreams = {
+            area: Upstream(area, plain_channel(address), clock, hedge_share) for area, address in addresses.items()
+        }
         try:
             yield cls(upstreams)
         finally:

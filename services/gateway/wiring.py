@@ -29,6 +29,7 @@ from services.gateway.upstreams import Upstreams
 from services.kit.boot import Runtime, Service
 from services.kit.bus import Bus
 from services.kit.cache import Cache, CacheOptions
+from services.kit.rpc import channel
 from services.kit.settings import SettingsError
 from services.kit.store import Store
 from services.kit.token_updates import follow, jwks_of
@@ -50,7 +51,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     lag = LoopLag()
     runtime.background("lag", lag.run)
     parts = Parts(
-        verifier=_verifier(settings, runtime, bus, upstreams),
+        verifier=await _verifier(settings, runtime, bus),
         limiter=_limiter(runtime, store),
         cache=await _cache(settings, runtime, bus),
         clock=runtime.clock,
@@ -82,8 +83,8 @@ def _require_addresses(operations: Sequence[Operation], settings: Settings) -> N
         )
 
 
-def _verifier(settings: Settings, runtime: Runtime, bus: Bus, upstreams: Upstreams) -> TokenVerifier:
-    auth = AuthServiceStub(upstreams["auth"].channel)
+async def _verifier(settings: Settings, runtime: Runtime, bus: Bus) -> TokenVerifier:
+    auth = AuthServiceStub(await runtime.enter(channel(settings.addresses["auth"])))
     verifier = TokenVerifier(jwks_of(auth), runtime.clock, settings.token_issuer, settings.token_audience)
     runtime.background("tokens", lambda: follow(verifier, bus, auth))
     return verifier

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from services.kit import telemetry
+from services.kit.durations import Durations
 from services.kit.errors import DETAILS_KEY, CryptoVaultError, Internal
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ Context = Any  # grpc.aio.ServicerContext, generic over messages that an interce
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline", default=None)
 _tracer = telemetry.tracer("cryptovault.rpc")
 # Semantic conventions for RPC, OpenTelemetry 1.45: seconds.
-_server_duration = telemetry.meter("cryptovault.rpc").create_histogram("rpc.server.call.duration", unit="s")
+_server_durations = Durations("rpc.server.call.duration", ("rpc.system.name", "rpc.method", "rpc.response.status_code"))
 
 DEFAULT_TIMEOUT = 5.0  # seconds
 
@@ -114,12 +115,7 @@ def _around(method: str, context: Context) -> Iterator[_Outcome]:
         with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             yield outcome
     finally:
-        attributes = {
-            "rpc.system.name": "grpc",
-            "rpc.method": method.lstrip("/"),
-            "rpc.response.status_code": outcome.code.name,
-        }
-        _server_duration.record(time.perf_counter() - began, attributes)
+        _server_durations.record(time.perf_counter() - began, ("grpc", method.lstrip("/"), outcome.code.name))
         with suppress(ValueError):  # a cancelled stream is closed from another context
             _deadline.reset(token)
 
@@ -128,10 +124,15 @@ async def _abort(context: Context, error: CryptoVaultError) -> None:
     await context.abort(error.grpc_code, error.detail, trailing_metadata=((DETAILS_KEY, error.to_grpc()),))
 
 
-def _outgoing(details: grpc.aio.ClientCallDetails, timeout: float | None) -> grpc.aio.ClientCallDetails:
+def trace_headers() -> tuple[tuple[str, str], ...]:
+    """The trace of the work at hand, as metadata of an outgoing call."""
     headers: dict[str, str] = {}
     telemetry.inject(headers)
-    metadata = grpc.aio.Metadata(*(details.metadata or ()), *headers.items())
+    return tuple(headers.items())
+
+
+def _outgoing(details: grpc.aio.ClientCallDetails, timeout: float | None) -> grpc.aio.ClientCallDetails:
+    metadata = grpc.aio.Metadata(*(details.metadata or ()), *trace_headers())
     return grpc.aio.ClientCallDetails(details.method, timeout, metadata, details.credentials, details.wait_for_ready)
 
 

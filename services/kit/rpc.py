@@ -10,7 +10,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.kit.health import Health, Status
-from services.kit.interceptors import ServerInterceptor, StreamClientInterceptor, UnaryClientInterceptor, remaining
+from services.kit.interceptors import (
+    ServerInterceptor,
+    StreamClientInterceptor,
+    UnaryClientInterceptor,
+    remaining,
+    trace_headers,
+)
 
 SECONDS = 1000  # gRPC's options count milliseconds
 
@@ -123,4 +129,11 @@ def channel(address: str) -> grpc.aio.Channel:
     )
 
 
-__all__ = ["CHANNEL_OPTIONS", "HealthServicer", "RpcServer", "channel", "remaining"]
+def plain_channel(address: str) -> grpc.aio.Channel:
+    """The same without interceptors, which cost a task a call: for those who give every call its deadline and
+    `trace_headers` themselves.
+    """
+    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+
+
+__all__ = ["CHANNEL_OPTIONS", "HealthServicer", "RpcServer", "channel", "plain_channel", "remaining", "trace_headers"]

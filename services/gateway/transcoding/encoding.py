@@ -9,6 +9,7 @@ import base64
 import math
 import struct
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -27,7 +28,7 @@ class Encoders:
     """The encoders of all message types met so far."""
 
     def __init__(self) -> None:
-        self._by_type: dict[str, Convert] = {}
+        self._by_type: dict[str, MessageEncoder] = {}
 
     def encoder(self, message: Descriptor) -> Convert:
         """A function from a message of this type to plain data that any JSON writer takes."""
@@ -37,34 +38,32 @@ class Encoders:
             return known
         if name in wellknown.WRAPPERS:
             return self.reader(message.fields_by_name["value"])
-        fields: list[tuple[str, Convert]] = []
-        self._by_type[name] = encode = _message_encoder(fields)  # known before its fields: types may be recursive
-        fields.extend((field.name, self.reader(field)) for field in message.fields)
-        return encode
+        encoder = self._by_type[name] = MessageEncoder()  # known before its fields: types may be recursive
+        for field in message.fields:
+            encoder.add(field, self._converter_of_all(field))
+        return encoder
 
     def reader(self, field: FieldDescriptor) -> Convert:
         """A function from the message to the JSON value of one of its fields."""
-        name = field.name
-        if is_map(field):
-            return self._map_reader(field)
-        convert = self._converter(field)
-        if field.is_repeated:
-            if convert is None:
-                return lambda message: list(getattr(message, name))
-            return lambda message: [convert(item) for item in getattr(message, name)]
-        if field.has_presence:
-            return lambda message: _present(message, name, convert)
-        if convert is None:
-            return lambda message: getattr(message, name)
-        return lambda message: convert(getattr(message, name))
+        encoder = MessageEncoder()
+        encoder.add(field, self._converter_of_all(field))
+        return lambda message: encoder(message)[field.name]
 
-    def _map_reader(self, field: FieldDescriptor) -> Convert:
-        name = field.name
+    def _converter_of_all(self, field: FieldDescriptor) -> Convert | None:
+        """How a field's value is converted, however many values it has."""
+        if is_map(field):
+            return self._map_converter(field)
+        convert = self._converter(field)
+        if not field.is_repeated:
+            return convert
+        return list if convert is None else lambda values: [convert(value) for value in values]
+
+    def _map_converter(self, field: FieldDescriptor) -> Convert:
         key_field, value_field = map_fields(field)
         write_key, convert = _map_key(key_field), self._converter(value_field)
         if convert is None:
-            return lambda message: {write_key(key): value for key, value in getattr(message, name).items()}
-        return lambda message: {write_key(key): convert(value) for key, value in getattr(message, name).items()}
+            return lambda values: {write_key(key): value for key, value in values.items()}
+        return lambda values: {write_key(key): convert(value) for key, value in values.items()}
 
     def _converter(self, field: FieldDescriptor) -> Convert | None:
         """How one value is converted; None when it stays as it is."""
@@ -83,18 +82,36 @@ class Encoders:
         return None
 
 
-def _message_encoder(fields: list[tuple[str, Convert]]) -> Convert:
-    def encode(message: Message) -> dict[str, Any]:
-        return {name: read(message) for name, read in fields}
+class MessageEncoder:
+    """Turns messages of one type into plain data: all fields are read at once, and those converted that need it."""
 
-    return encode
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._converted: list[tuple[str, Convert]] = []
+        self._optional: list[tuple[str, Convert | None]] = []
+        self._read: Callable[[Message], tuple[Any, ...]] = lambda message: ()
 
+    def add(self, field: FieldDescriptor, convert: Convert | None) -> None:
+        """Add a field."""
+        self._names.append(field.name)
+        if field.has_presence and not field.is_repeated:
+            self._optional.append((field.name, convert))
+        elif convert is not None:
+            self._converted.append((field.name, convert))
+        read = attrgetter(*self._names)
+        self._read = read if len(self._names) > 1 else lambda message: (read(message),)
 
-def _present(message: Message, name: str, convert: Convert | None) -> Any:
-    if not message.HasField(name):
-        return None
-    value = getattr(message, name)
-    return value if convert is None else convert(value)
+    def __call__(self, message: Message) -> dict[str, Any]:
+        """The message as plain data."""
+        plain = dict(zip(self._names, self._read(message), strict=True))
+        for name, convert in self._converted:
+            plain[name] = convert(plain[name])
+        for name, convert_present in self._optional:
+            if not message.HasField(name):
+                plain[name] = None
+            elif convert_present is not None:
+                plain[name] = convert_present(plain[name])
+        return plain
 
 
 def _map_key(field: FieldDescriptor) -> Callable[[Any], str]:
