@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,12 +26,25 @@ class Running:
         self._log = log
 
     async def until_listening(self, port: int) -> None:
-        """Wait for the port to be open. Raises NotServing."""
+        """Wait until it is this program that listens there. Raises NotServing."""
         deadline = time.monotonic() + START_LIMIT
-        while not _open(port):
+        while not any(_listens(process, port) for process in self._family()):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise NotServing(f"it did not start: {self.last_words()}")
             await asyncio.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def terminate(self) -> None:
+        """Ask it to end, and do not wait."""
+        self._process.terminate()
+
+    async def ended(self) -> None:
+        """Wait until it has."""
+        await asyncio.to_thread(self._process.wait)
 
     def last_words(self) -> str:
         """The end of what it has printed."""
@@ -82,9 +94,9 @@ def _start(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Running
         return Running(subprocess.Popen(command, stdout=output, stderr=output, env=env), log)
 
 
-def _open(port: int) -> bool:
+def _listens(process: psutil.Process, port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
+        listening = [entry for entry in process.net_connections("tcp") if entry.status == psutil.CONN_LISTEN]
+    except psutil.NoSuchProcess:
         return False
+    return any(entry.laddr.port == port for entry in listening)

@@ -3,6 +3,7 @@
 `Prices` answers with fifty prices that never change, `Auth` publishes the key of the one token that is used.
 """
 
+import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +20,7 @@ from cryptovault.prices.v1 import prices_service_pb2 as prices_pb
 from cryptovault.prices.v1 import prices_service_pb2_grpc as prices_grpc
 from cryptovault.prices.v1.price_pb2 import Price
 
+from services.kit.errors import Unauthenticated
 from services.kit.health import Health
 from services.kit.rpc import RpcServer
 
@@ -37,6 +39,10 @@ class Auth(auth_grpc.AuthServiceServicer):
         x = base64.urlsafe_b64encode(KEY.public_key().public_bytes_raw()).rstrip(b"=").decode()
         return auth_pb.GetJwksResponse(keys=[auth_pb.Jwk(kty="OKP", crv="Ed25519", x=x, kid="bench", alg="EdDSA")])
 
+    async def Login(self, request: Any, context: Any) -> auth_pb.LoginResponse:
+        """Nobody is known here."""
+        raise Unauthenticated("the e-mail address or the password is wrong")
+
     async def ListRevocations(self, request: Any, context: Any) -> auth_pb.ListRevocationsResponse:
         """Nothing is revoked."""
         return auth_pb.ListRevocationsResponse()
@@ -47,11 +53,14 @@ class Prices(prices_grpc.PricesServiceServicer):
 
     def __init__(self) -> None:
         self.calls = 0
+        self.delay = 0.0  # seconds that an answer takes
         self._prices = {symbol: price(number, symbol) for number, symbol in enumerate(SYMBOLS)}
 
     async def ListPrices(self, request: Any, context: Any) -> prices_pb.ListPricesResponse:
         """The prices, counted as one call."""
         self.calls += 1
+        if self.delay:
+            await asyncio.sleep(self.delay)
         wanted = [symbol for entry in request.symbols for symbol in entry.split(",")]
         return prices_pb.ListPricesResponse(prices=[self._prices[symbol] for symbol in wanted or SYMBOLS])
 

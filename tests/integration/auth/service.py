@@ -4,10 +4,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import grpc
 import jwt
+import msgspec
 from cryptovault.auth.v1 import auth_service_pb2 as pb
 from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
@@ -54,7 +55,7 @@ class Client:
 
     def signed_in(self, tokens: pb.Tokens) -> "Client":
         claims = jwt.decode(tokens.access_token, options={"verify_signature": False})
-        caller = replace(self.caller, user_id=claims["sub"], session_id=claims["sid"])
+        caller = msgspec.structs.replace(self.caller, user_id=claims["sub"], session_id=claims["sid"])
         return Client(self.stub, caller)
 
 

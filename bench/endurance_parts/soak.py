@@ -1,0 +1,119 @@
+"""Half an hour of everything that clients do, and what it leaves behind in memory."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+import psutil
+
+from bench.endurance_parts.clients import Http1Client, Http2Client, Tally
+
+SAMPLE_SECONDS = 5.0
+WARM_UP_SHARE = 0.2  # of the time, in which caches and allocators fill
+CANCELLED = 0.05
+SETS = 1500  # of symbols that are asked for; fewer than answers are kept, so that the cache is full after the warm-up
+HTTP1_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """What a soak has found."""
+
+    seconds: float
+    rate: float  # requests a second, as they were sent
+    tally: Tally
+    samples: Sequence[tuple[float, float]]  # seconds, MiB
+
+    @property
+    def growth(self) -> float:
+        """MiB an hour, by the median of all slopes (Theil and Sen), after the warm-up."""
+        settled = [sample for sample in self.samples if sample[0] >= WARM_UP_SHARE * self.seconds]
+        slopes = [(later[1] - sooner[1]) / (later[0] - sooner[0]) for sooner, later in combinations(settled, 2)]
+        return 3600 * median(slopes)
+
+    @property
+    def growth_per_thousand(self) -> float:
+        """MiB an hour for each 1,000 requests a second."""
+        return self.growth / (self.rate / 1000)
+
+
+class Soak:
+    """Drives a gateway."""
+
+    def __init__(self, port: int, pid: int, headers: dict[str, str], symbols: Sequence[str], rate: int) -> None:
+        self._port = port
+        self._process = psutil.Process(pid)
+        self._headers = headers
+        self._rate = rate
+        self._random = random.Random(7)
+        sets = list(combinations(symbols, 3))
+        self._paths = ["/api/prices?symbols=" + ",".join(one) for one in self._random.sample(sets, SETS)]
+        self._tally = Tally()
+        self._sent = 0
+
+    async def run(self, seconds: float) -> Soaked:
+        """Send at the rate for so long."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        drivers = [
+            asyncio.create_task(self._drive(Http2Client, self._rate * (1 - HTTP1_SHARE) / 4, began + seconds))
+            for _ in range(4)
+        ]
+        drivers += [
+            asyncio.create_task(self._drive(Http1Client, self._rate * HTTP1_SHARE / 16, began + seconds))
+            for _ in range(16)
+        ]
+        samples = [(0.0, self._memory())]
+        while loop.time() - began < seconds:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            samples.append((loop.time() - began, self._memory()))
+            if len(samples) % 12 == 0:
+                print(f"  {samples[-1][0]:6.0f} s  {samples[-1][1]:7.1f} MiB  {self._sent:9,} requests", flush=True)
+        await asyncio.gather(*drivers)
+        spent = loop.time() - began
+        return Soaked(spent, self._sent / spent, self._tally, samples)
+
+    async def _drive(self, kind: type[Http2Client] | type[Http1Client], rate: float, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        client = kind(self._port, self._headers)
+        await client.connect()
+        due = loop.time()
+        while due < until:
+            due += self._random.expovariate(rate)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if client.closing:
+                await client.close()
+                client = kind(self._port, self._headers)
+                await client.connect()
+            request = self._one(client)
+            if kind is Http1Client:
+                await request
+            else:
+                asyncio.create_task(request)  # noqa: RUF006 - the connection holds its future
+        await asyncio.sleep(1.0)
+        await client.close()
+
+    async def _one(self, client: Http2Client | Http1Client) -> None:
+        self._sent += 1
+        draw = self._random.random()
+        if draw < CANCELLED:
+            patience = self._random.uniform(0.0005, 0.006)
+            await self._tally.count(client, "GET", self._random.choice(self._paths), leave_after=patience)
+        elif draw < 0.30:
+            await self._tally.count(client, "GET", self._random.choice(self._paths))
+        elif draw < 0.34:
+            await self._tally.count(client, "GET", "/nothing/here")
+        elif draw < 0.38:
+            await self._tally.count(client, "GET", "/api/prices?what=ever")
+        elif draw < 0.40:
+            await self._tally.count(client, "POST", "/api/auth/login", b'{"email": "a@b.cd", "password": "x"}')
+        elif draw < 0.42:
+            await self._tally.count(client, "POST", "/api/auth/login", b'{"email": ')
+        else:
+            await self._tally.count(client, "GET", "/api/prices")
+
+    def _memory(self) -> float:
+        return float(self._process.memory_info().rss) / 2**20
