@@ -13,6 +13,7 @@ from hypercorn.typing import ASGIFramework
 from starlette.types import ASGIApp
 
 from services.gateway.http2 import statistics
+from services.gateway.http2.acceptor import Acceptor
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.front import Door, Front
 from services.gateway.http2.http1 import Http1Server
@@ -37,7 +38,7 @@ async def serve(
         statistics.export(engine.events)
         stock = StockServers(wrapped, config, engine, state)
         door = Door(engine, stock.serve)
-        listeners = await _listen(door, config, sockets)
+        listeners = _listen(door, config, sockets)
         engine.start()
         try:
             await shutdown_trigger()
@@ -88,19 +89,12 @@ class StockServers:
             task.cancel()
 
 
-async def _listen(door: Door, config: Config, sockets: Sockets) -> list[asyncio.Server]:
-    loop = door.engine.loop
+def _listen(door: Door, config: Config, sockets: Sockets) -> list[Acceptor]:
     secure, timeout = config.create_ssl_context(), config.ssl_handshake_timeout
-    listeners = [
-        await loop.create_server(
-            lambda: Front(door), sock=sock, ssl=secure, ssl_handshake_timeout=timeout, backlog=config.backlog
-        )
-        for sock in sockets.secure_sockets
-    ]
-    return listeners + [
-        await loop.create_server(lambda: Front(door), sock=sock, backlog=config.backlog)
-        for sock in sockets.insecure_sockets
-    ]
+    for listener in (*sockets.secure_sockets, *sockets.insecure_sockets):
+        listener.listen(config.backlog)
+    listeners = [Acceptor(listener, lambda: Front(door), secure, timeout) for listener in sockets.secure_sockets]
+    return listeners + [Acceptor(listener, lambda: Front(door)) for listener in sockets.insecure_sockets]
 
 
 @asynccontextmanager
