@@ -1,12 +1,13 @@
-"""The operator's commands: python -m services.auth COMMAND [ADDRESS]."""
+"""The operator's commands: python -m services.auth COMMAND [ARGUMENTS]."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from services.auth.domain import audit
+from services.auth.domain.api_keys import ApiKeyDesk
 from services.auth.domain.audit import SealedEntry
-from services.auth.domain.operator import Operator
+from services.auth.domain.operator import OPERATOR, Operator
 from services.auth.domain.sessions import SessionDesk
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ class Tools:
 
     operator: Operator
     desk: SessionDesk
+    api_keys: ApiKeyDesk
     read_audit: Callable[[], AsyncIterator[SealedEntry]]
     rotate_keys: Callable[[], Awaitable[object]]
 
@@ -39,6 +41,24 @@ async def end_sessions(tools: Tools, arguments: Sequence[str]) -> int:
         return _wrong("end-sessions ADDRESS")
     await tools.operator.end_sessions(arguments[0], tools.desk)
     logger.info("all sessions of the account have ended")
+    return DONE
+
+
+async def revoke_api_keys(tools: Tools, arguments: Sequence[str]) -> int:
+    """Revoke all API keys of an account."""
+    if len(arguments) != 1:
+        return _wrong("revoke-api-keys ADDRESS")
+    await tools.operator.revoke_api_keys(arguments[0], tools.api_keys)
+    logger.info("all API keys of the account are revoked")
+    return DONE
+
+
+async def set_api_key_tier(tools: Tools, arguments: Sequence[str]) -> int:
+    """Let an API key draw on another of the gateway's budgets."""
+    if len(arguments) != 2:
+        return _wrong("set-api-key-tier KEY-ID TIER")
+    await tools.api_keys.set_tier(arguments[0], arguments[1], OPERATOR)
+    logger.info("the API key draws on the budget %s, everywhere within a minute", arguments[1])
     return DONE
 
 

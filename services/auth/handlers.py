@@ -7,10 +7,12 @@ from cryptovault.auth.v1 import auth_service_pb2 as pb
 from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceServicer
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.auth.domain.model import Account, Ended, Session, TokenPair
+from services.auth.domain.api_keys import ApiKeyDesk
+from services.auth.domain.model import Account, ApiKeyRecord, Ended, Session, TokenPair
 from services.auth.domain.ports import Revocations
 from services.auth.domain.sessions import SessionDesk
 from services.auth.domain.sign_in import SignIn
+from services.kit.api_keys import ApiKey, prefix_of
 from services.kit.caller import caller_of
 
 Context = Any  # grpc.aio.ServicerContext, whose generic parameters differ per RPC
@@ -23,11 +25,13 @@ class AuthHandlers(AuthServiceServicer):
         self,
         sign_in: SignIn,
         desk: SessionDesk,
+        api_keys: ApiKeyDesk,
         revocations: Revocations,
         jwks: Callable[[], Sequence[pb.Jwk]],
     ) -> None:
         self._sign_in = sign_in
         self._desk = desk
+        self._api_keys = api_keys
         self._revocations = revocations
         self._jwks = jwks
 
@@ -72,6 +76,32 @@ class AuthHandlers(AuthServiceServicer):
         """End one of the caller's sessions."""
         await self._desk.end(request.session_id, caller_of(context))
         return pb.DeleteSessionResponse()
+
+    async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Context) -> pb.CreateApiKeyResponse:
+        """Make an API key for the caller."""
+        expires_at = _seconds(request.expires_at) if request.HasField("expires_at") else None
+        text, record = await self._api_keys.create(request.name, request.scopes, expires_at, caller_of(context))
+        return pb.CreateApiKeyResponse(key=text, api_key=_api_key(record))
+
+    async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Context) -> pb.ListApiKeysResponse:
+        """The caller's API keys."""
+        records = await self._api_keys.list(caller_of(context))
+        return pb.ListApiKeysResponse(api_keys=[_api_key(record) for record in records])
+
+    async def DeleteApiKey(self, request: pb.DeleteApiKeyRequest, context: Context) -> pb.DeleteApiKeyResponse:
+        """Revoke one of the caller's API keys."""
+        await self._api_keys.revoke(request.key_id, caller_of(context))
+        return pb.DeleteApiKeyResponse()
+
+    async def ResolveApiKey(self, request: pb.ResolveApiKeyRequest, context: Context) -> pb.ResolveApiKeyResponse:
+        """Whose an API key is."""
+        record = await self._api_keys.resolve(ApiKey(request.key_id, request.digest))
+        return pb.ResolveApiKeyResponse(
+            user_id=record.user_id,
+            scopes=sorted(record.scopes),
+            tier=record.tier,
+            expires_at=_timestamp(record.expires_at),
+        )
 
     async def GetJwks(self, request: pb.GetJwksRequest, context: Context) -> pb.GetJwksResponse:
         """The public keys."""
@@ -123,7 +153,26 @@ def _revocation(ended: Ended) -> pb.Revocation:
     )
 
 
-def _timestamp(seconds: float) -> Timestamp:
+def _api_key(record: ApiKeyRecord) -> pb.ApiKey:
+    return pb.ApiKey(
+        key_id=record.key_id,
+        prefix=prefix_of(record.key_id),
+        name=record.name,
+        scopes=sorted(record.scopes),
+        tier=record.tier,
+        created_at=_timestamp(record.created_at),
+        last_used_at=_timestamp(record.last_used_at),
+        expires_at=_timestamp(record.expires_at),
+    )
+
+
+def _timestamp(seconds: float | None) -> Timestamp | None:
+    if seconds is None:
+        return None
     moment = Timestamp()
     moment.FromMilliseconds(round(seconds * 1000))
     return moment
+
+
+def _seconds(moment: Timestamp) -> float:
+    return moment.seconds + moment.nanos / 1e9

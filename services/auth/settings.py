@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from services.auth.domain import email, password_policy
+from services.auth.domain.api_keys import TIER
 from services.auth.domain.keys import encryption_key
 from services.kit.settings import CommonSettings, DatabaseSettings, SettingsError, setting
 from services.kit.tokens import TokenSettings
@@ -60,6 +61,12 @@ class Settings(CommonSettings, DatabaseSettings, TokenSettings):
         minimum=1,
         maximum=100,
     )
+    api_keys_per_user: int = setting(
+        "CV_AUTH_API_KEYS_PER_USER", "API keys that an account may have", default=25, minimum=0, maximum=1000
+    )
+    api_key_tier: str = setting(
+        "CV_AUTH_API_KEY_TIER", "Budget of new API keys, one of CV_GATEWAY_TIERS", default="free"
+    )
     argon2_memory_kib: int = setting(
         "CV_AUTH_ARGON2_MEMORY_KIB", "Memory of a password hash", default=19456, minimum=7168, maximum=1048576
     )
@@ -74,6 +81,8 @@ class Settings(CommonSettings, DatabaseSettings, TokenSettings):
 
     def __post_init__(self) -> None:
         problems = [*self._problems_of_admin(), *self._problems_of_encryption_key()]
+        if not TIER.fullmatch(self.api_key_tier):
+            problems.append("CV_AUTH_API_KEY_TIER must be lower-case letters, digits and hyphens")
         if self.refresh_idle_seconds > self.refresh_life_seconds:
             problems.append("CV_AUTH_REFRESH_IDLE_SECONDS must not be longer than CV_AUTH_REFRESH_LIFE_SECONDS")
         if problems:

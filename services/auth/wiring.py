@@ -12,6 +12,7 @@ from cryptovault.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to
 
 from services.auth import commands
 from services.auth.adapters.accounts import PostgresAccounts
+from services.auth.adapters.api_keys import PostgresApiKeys
 from services.auth.adapters.attempts import RedisAttempts
 from services.auth.adapters.audit import PostgresAudit
 from services.auth.adapters.hasher import Argon2Hasher, HashRules
@@ -19,11 +20,13 @@ from services.auth.adapters.keys import KeyTable, Vault
 from services.auth.adapters.revocations import RedisRevocations
 from services.auth.adapters.sessions import RedisSessions, SessionRules
 from services.auth.adapters.tokens import RETRY_INTERVAL, TokenMint, TokenRules
+from services.auth.domain.api_keys import ApiKeyDesk
 from services.auth.domain.operator import Operator
 from services.auth.domain.sessions import SessionDesk
 from services.auth.domain.sign_in import SignIn
 from services.auth.handlers import AuthHandlers
 from services.auth.settings import Settings
+from services.kit.api_keys import KEPT_SECONDS
 from services.kit.boot import Command, Runtime, Service
 from services.kit.bus import Bus
 from services.kit.clock import Clock, SystemClock
@@ -55,6 +58,7 @@ class Parts:
     mint: TokenMint
     revocations: RedisRevocations
     desk: SessionDesk
+    api_keys: ApiKeyDesk
     operator: Operator
 
 
@@ -78,7 +82,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
         runtime.clock,
         require_verified_email=settings.require_verified_email,
     )
-    _serve(settings, runtime, AuthHandlers(sign_in, parts.desk, parts.revocations, parts.mint.jwks))
+    _serve(settings, runtime, AuthHandlers(sign_in, parts.desk, parts.api_keys, parts.revocations, parts.mint.jwks))
 
 
 @asynccontextmanager
@@ -105,13 +109,21 @@ def _assemble(settings: Settings, servers: Servers, clock: Clock) -> Parts:
     keys = KeyTable(servers.database, Vault(settings.encryption_key), clock, life)
     rules = TokenRules(settings.token_issuer, settings.token_audience, life, settings.key_rotation_seconds)
     mint = TokenMint(keys, rules, clock)
-    revocations = RedisRevocations(servers.store, servers.bus, clock, life)
+    revocations = RedisRevocations(servers.store, servers.bus, clock, max(life, KEPT_SECONDS))
     session_rules = SessionRules(
         settings.refresh_idle_seconds, settings.refresh_life_seconds, settings.refresh_grace_seconds
     )
     desk = SessionDesk(RedisSessions(servers.store, session_rules), revocations, mint, audit, clock)
+    api_keys = ApiKeyDesk(
+        PostgresApiKeys(servers.database),
+        revocations,
+        audit,
+        clock,
+        tier=settings.api_key_tier,
+        most=settings.api_keys_per_user,
+    )
     operator = Operator(accounts, servers.hasher, audit, clock)
-    return Parts(accounts, audit, keys, mint, revocations, desk, operator)
+    return Parts(accounts, audit, keys, mint, revocations, desk, api_keys, operator)
 
 
 def _watch(runtime: Runtime, servers: Servers, parts: Parts) -> None:
@@ -149,7 +161,9 @@ async def _open_tools(settings: Settings) -> AsyncIterator[commands.Tools]:
         parts = _assemble(settings, servers, SystemClock())
         writing = asyncio.create_task(parts.audit.run())
         try:
-            yield commands.Tools(parts.operator, parts.desk, parts.audit.read, lambda: parts.keys.load(period=0))
+            yield commands.Tools(
+                parts.operator, parts.desk, parts.api_keys, parts.audit.read, lambda: parts.keys.load(period=0)
+            )
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -175,6 +189,8 @@ SERVICE = Service(
     commands={
         "verify-email": _command("take the address of an account for verified: ADDRESS", commands.verify_email),
         "end-sessions": _command("sign an account out everywhere: ADDRESS", commands.end_sessions),
+        "revoke-api-keys": _command("revoke all API keys of an account: ADDRESS", commands.revoke_api_keys),
+        "set-api-key-tier": _command("let an API key draw on another budget: KEY-ID TIER", commands.set_api_key_tier),
         "rotate-keys": _command("make the next signing key now", commands.rotate_keys),
         "verify-audit": _command("check the chain of the audit log", commands.verify_audit),
     },

@@ -68,7 +68,15 @@ async def test_comments_policies_and_errors_are_told(document: Any) -> None:
     price = document["components"]["schemas"]["prices.Price"]
     assert price["properties"]["change_24h"]["description"].startswith("Change over 24 hours in percent")
     assert price["properties"]["event_time"]["anyOf"][0] == {"type": "string", "format": "date-time"}
-    assert document["paths"]["/api/auth/me"]["get"]["security"] == [{"bearer": []}]
+    assert document["paths"]["/api/auth/me"]["get"]["security"] == [{"bearer": []}, {"apiKey": []}]
+
+
+async def test_it_says_where_an_api_key_is_enough(document: Any) -> None:
+    paths, schemes = document["paths"], document["components"]["securitySchemes"]
+    assert (schemes["apiKey"]["in"], schemes["apiKey"]["name"]) == ("header", "X-API-Key")
+    assert paths["/api/prices"]["get"]["security"] == [{}, {"bearer": []}, {"apiKey": []}]
+    assert paths["/api/auth/api-keys"]["post"]["security"] == [{"bearer": []}]
+    assert paths["/api/prices/{symbol}/stream"]["get"]["x-policy"]["cost"] == 10
 
 
 async def test_an_answer_has_exactly_the_described_fields(harness: Harness, document: Any) -> None:

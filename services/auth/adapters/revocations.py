@@ -1,4 +1,4 @@
-"""What is revoked: remembered in Redis until the tokens concerned have expired, published on NATS at once.
+"""What is revoked: remembered in Redis until it would have expired by itself, published on NATS at once.
 
 The verifiers hear of it from NATS. While that is away they ask for the list, twice a second.
 """
@@ -37,16 +37,16 @@ _LIST = "return redis.call('ZRANGE', KEYS[1], ARGV[1], '+inf', 'BYSCORE', 'WITHS
 class RedisRevocations:
     """Implements the port Revocations."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, token_life: float) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Clock, life: float) -> None:
         self._add = store.script(_ADD)
         self._list = store.script(_LIST)
         self._bus = bus
         self._clock = clock
-        self._token_life = token_life
+        self._life = life  # seconds that what is revoked might count for if nobody said that it is
 
     async def announce(self, ended: Sequence[Ended]) -> None:
         """Remember and publish. Raises Unavailable when it could not be remembered."""
-        expires_at = self._clock.time() + self._token_life + MARGIN
+        expires_at = self._clock.time() + self._life + MARGIN
         args: list[Value] = [self._clock.time()]
         for item in ended:
             args += [expires_at, msgspec.json.encode(item)]

@@ -26,6 +26,10 @@ class Event(StrEnum):
     PASSWORD_CHANGE_FAILED = "password_change_failed"
     EMAIL_VERIFIED = "email_verified"
     ADMIN_CREATED = "admin_created"
+    API_KEY_CREATED = "api_key_created"
+    API_KEY_REVOKED = "api_key_revoked"
+    ALL_API_KEYS_REVOKED = "all_api_keys_revoked"
+    API_KEY_TIER_SET = "api_key_tier_set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class AuditEntry:
     ip: str = ""
     user_agent: str = ""
     request_id: str = ""
+    key_id: str = ""  # the API key that it is about
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,11 @@ class Session:
 
 
 class Ending(Enum):
-    """What became of the wish to end a session."""
+    """What became of the wish to end a session or an API key."""
 
     NOW = "now"
     BEFORE = "before"  # it had ended already
-    UNKNOWN = "unknown"  # the account has no such session
+    UNKNOWN = "unknown"  # the account has no such thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,25 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKeyRecord:
+    """An API key as its owner sees it. Moments are seconds since 1970 UTC, None: never."""
+
+    key_id: str
+    user_id: str
+    name: str
+    scopes: frozenset[str]
+    tier: str
+    created_at: float
+    expires_at: float | None = None
+    last_used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
-    """Sessions that count no longer: one, or (session_id empty) every one of the account from before `epoch`."""
+    """What counts no longer: one session or API key, or (session_id empty) all sessions from before `epoch`."""
 
     user_id: str
-    session_id: str
+    session_id: str  # or the id of an API key, which never looks like one of a session
     epoch: int
     reason: str
     expires_at: float = 0.0  # seconds since 1970 UTC; when the last access token concerned has expired

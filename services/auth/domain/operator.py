@@ -3,6 +3,7 @@
 import logging
 
 from services.auth.domain import email as addresses
+from services.auth.domain.api_keys import ApiKeyDesk
 from services.auth.domain.audit import Event
 from services.auth.domain.model import ADMIN, Account, Credentials
 from services.auth.domain.ports import Accounts, Audit, Hasher
@@ -49,6 +50,11 @@ class Operator:
         async with self._accounts.new_epoch(account.user_id) as epoch:
             await desk.end_all(account.user_id, epoch, "ended_by_operator")
         await self._record(Event.ALL_SESSIONS_ENDED, account.user_id)
+
+    async def revoke_api_keys(self, email: str, keys: ApiKeyDesk) -> None:
+        """Revoke all API keys of an account. Raises NotFound if no account has the address."""
+        account = await self._account(email)
+        await keys.revoke_all(account.user_id, OPERATOR)
 
     async def _create_admin(self, email: str, password: str) -> None:
         account = new_account(email, "", self._clock, scopes=frozenset({ADMIN}), verified=True)

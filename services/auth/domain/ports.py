@@ -5,7 +5,16 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from services.auth.domain.audit import AuditEntry
-from services.auth.domain.model import Account, Credentials, Ended, Ending, Grant, PasswordChange, Session
+from services.auth.domain.model import (
+    Account,
+    ApiKeyRecord,
+    Credentials,
+    Ended,
+    Ending,
+    Grant,
+    PasswordChange,
+    Session,
+)
 from services.kit.caller import Caller
 
 
@@ -71,6 +80,38 @@ class Sessions(Protocol):
 
     async def list(self, user_id: str) -> Sequence[Session]:
         """The live sessions, newest first."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """Where API keys are kept. Everything raises Unavailable when it cannot be asked."""
+
+    async def add(self, record: ApiKeyRecord, digest: bytes, most: int) -> bool:
+        """Keep a new key; False if its owner has `most` already."""
+        ...
+
+    async def list(self, user_id: str) -> Sequence[ApiKeyRecord]:
+        """The keys that are not revoked, newest first."""
+        ...
+
+    async def find(self, key_id: str) -> tuple[ApiKeyRecord, bytes] | None:
+        """A key that is not revoked, with the scopes that its owner still has, and its digest."""
+        ...
+
+    async def mark_used(self, key_id: str, now: float) -> None:
+        """Remember when it was used, to within a minute."""
+        ...
+
+    async def revoke(self, user_id: str, key_id: str) -> Ending:
+        """Revoke a key of this account."""
+        ...
+
+    async def revoke_all(self, user_id: str) -> Sequence[str]:
+        """Revoke all keys of an account; returns the ids of all that were revoked lately."""
+        ...
+
+    async def set_tier(self, key_id: str, tier: str) -> str | None:
+        """Let a key draw on another budget; returns its owner, None if there is no such key."""
         ...
 
 

@@ -94,6 +94,10 @@ class SessionDesk:
         self._audit.note(entry(event, self._clock, caller, user_id, session_id))
 
 
-def entry(event: Event, clock: Clock, caller: Caller, user_id: str = "", session_id: str = "") -> AuditEntry:
+def entry(
+    event: Event, clock: Clock, caller: Caller, user_id: str = "", session_id: str = "", key_id: str = ""
+) -> AuditEntry:
     """An audit entry for what a caller did."""
-    return AuditEntry(event, clock.time(), user_id, session_id, caller.client_ip, caller.user_agent, caller.request_id)
+    return AuditEntry(
+        event, clock.time(), user_id, session_id, caller.client_ip, caller.user_agent, caller.request_id, key_id
+    )

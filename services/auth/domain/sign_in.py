@@ -3,13 +3,13 @@
 A wrong password, an unknown address and a wrong address form get the same answer after the same work.
 """
 
-import unicodedata
 from functools import partial
 from uuid import uuid4
 
 from services.auth.domain import email as addresses
 from services.auth.domain import password_policy
 from services.auth.domain.audit import Event
+from services.auth.domain.checks import check, name_problem, required
 from services.auth.domain.model import Account, Credentials, PasswordChange, TokenPair
 from services.auth.domain.ports import Accounts, Attempts, Audit, Hasher
 from services.auth.domain.sessions import SessionDesk, entry
@@ -47,10 +47,10 @@ class SignIn:
 
         Where addresses must be verified first, the answer is PermissionDenied whether or not the address was free.
         """
-        _check(
+        check(
             email=addresses.problem(email),
             password=password_policy.problem(password, email),
-            display_name=_display_name_problem(display_name),
+            display_name=name_problem(display_name, MAX_DISPLAY_NAME),
         )
         account = new_account(email, display_name, self._clock)
         is_new = await self._accounts.add(account, await self._hasher.hash(password))
@@ -63,7 +63,7 @@ class SignIn:
 
     async def login(self, email: str, password: str, caller: Caller) -> TokenPair:
         """Sign in. Raises Unauthenticated, TooManyRequests, or PermissionDenied for an address yet to be verified."""
-        _check(email=_required(email), password=_required(password))
+        check(email=required(email), password=required(password))
         key = addresses.normalise(email)
         credentials = await self._accounts.by_email(key)
         password_hash = credentials.password_hash if credentials else None
@@ -80,9 +80,9 @@ class SignIn:
         """Set another password and end the account's other sessions: both, or neither."""
         credentials = await self.credentials_of(caller)
         account = credentials.account
-        _check(current_password=_required(current), new_password=_new_password_problem(current, new, account.email))
-        check = partial(self._hasher.verify, credentials.password_hash, current)
-        if not await self._attempts.guard(addresses.normalise(account.email), caller.client_ip, check):
+        check(current_password=required(current), new_password=_new_password_problem(current, new, account.email))
+        fits = partial(self._hasher.verify, credentials.password_hash, current)
+        if not await self._attempts.guard(addresses.normalise(account.email), caller.client_ip, fits):
             self._audit.note(entry(Event.PASSWORD_CHANGE_FAILED, self._clock, caller, account.user_id))
             raise InvalidInput(fields=(FieldError("current_password", "is not the present password"),))
         change = PasswordChange(credentials.password_hash, await self._hasher.hash(new))
@@ -121,24 +121,5 @@ def new_account(
     return Account(str(uuid4()), email, name, scopes, epoch=1, verified=verified, created_at=clock.time())
 
 
-def _check(**problems: str) -> None:
-    """Raise InvalidInput with all fields that have a problem."""
-    fields = tuple(FieldError(name, text) for name, text in problems.items() if text)
-    if fields:
-        raise InvalidInput("; ".join(f"{field.field} {field.message}" for field in fields), fields=fields)
-
-
-def _required(text: str) -> str:
-    return "" if text else "is required"
-
-
 def _new_password_problem(current: str, new: str, email: str) -> str:
     return password_policy.problem(new, email) or ("must differ from the present password" if new == current else "")
-
-
-def _display_name_problem(name: str) -> str:
-    if len(name.strip()) > MAX_DISPLAY_NAME:
-        return f"must have at most {MAX_DISPLAY_NAME} characters"
-    if any(unicodedata.category(character) == "Cc" for character in name.strip()):
-        return "must not contain control characters"
-    return ""

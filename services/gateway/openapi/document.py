@@ -23,7 +23,9 @@ INFO = {
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
 }
 
-ACCESS = {Declared.PUBLIC: "public", Declared.USER: "user", Declared.ADMIN: "admin"}
+ACCESS = {Declared.PUBLIC: "public", Declared.USER: "user", Declared.ADMIN: "admin", Declared.SESSION: "session"}
+TOKEN: dict[str, list[str]] = {"bearer": []}
+KEY: dict[str, list[str]] = {"apiKey": []}
 
 
 def openapi_document(operations: Sequence[Operation], descriptors: descriptor_pb2.FileDescriptorSet) -> bytes:
@@ -68,7 +70,7 @@ class _Builder:
             "description": comment,
             "parameters": self._parameters(operation),
             "responses": self._responses(operation),
-            "security": [] if operation.policy.access == Declared.PUBLIC else [{"bearer": []}],
+            "security": _security(operation.policy.access),
             "x-policy": _policy(operation),
         }
         if operation.body:
@@ -123,6 +125,13 @@ class _Builder:
         return self._schemas.field(field)
 
 
+def _security(access: Declared.Access.ValueType) -> list[dict[str, list[str]]]:
+    """What may be shown instead of each other; on public routes it only says whose quota counts."""
+    if access == Declared.PUBLIC:
+        return [{}, TOKEN, KEY]
+    return [TOKEN] if access == Declared.SESSION else [TOKEN, KEY]
+
+
 def _errors(operation: Operation) -> dict[str, str]:
     errors = {
         "400": "InvalidInput",
@@ -133,7 +142,7 @@ def _errors(operation: Operation) -> dict[str, str]:
     }
     if operation.policy.access != Declared.PUBLIC or operation.policy.fail_closed:
         errors["401"] = "Unauthenticated"
-    if operation.policy.access == Declared.ADMIN:
+    if operation.policy.access in (Declared.ADMIN, Declared.SESSION):
         errors["403"] = "PermissionDenied"
     if operation.body:
         errors |= {"409": "AlreadyExists", "413": "PayloadTooLarge"}
@@ -154,6 +163,7 @@ def _policy(operation: Operation) -> dict[str, Any]:
     return {
         "access": ACCESS[policy.access],
         "rate": {"count": policy.rate.count, "seconds": policy.rate.seconds},
+        "cost": policy.cost,
         "cache_ttl": policy.cache_ttl,
         "timeout": policy.timeout,
         "max_body": policy.max_body,

@@ -71,7 +71,13 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "An access token from /api/auth/login.",
-    }
+    },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key from /api/auth/api-keys. A token that is sent as well counts instead.",
+    },
 }
 
 _STATE = {"type": "object", "properties": {"status": _TEXT}}

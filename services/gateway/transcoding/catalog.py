@@ -46,6 +46,7 @@ class Policy:
     timeout: float
     max_body: int
     fail_closed: bool
+    cost: int = 1  # units of an API key's budget
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def read_policy(declared: policy_pb2.Policy) -> Policy:
         timeout=declared.timeout.ToTimedelta().total_seconds() or DEFAULT_TIMEOUT,
         max_body=declared.max_body_bytes or DEFAULT_MAX_BODY,
         fail_closed=declared.fail_closed,
+        cost=declared.cost or 1,
     )
 
 

@@ -36,7 +36,7 @@ class Client:
         self.stub = stub
         self.caller = caller or Caller(client_ip=secrets.token_hex(4), user_agent="test")
 
-    async def call(self, name: str, **fields):
+    async def call(self, name: str, /, **fields):
         request = getattr(pb, f"{name}Request")(**fields)
         try:
             return await getattr(self.stub, name)(request, metadata=self.caller.to_metadata(), timeout=20)

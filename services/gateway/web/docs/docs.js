@@ -37,7 +37,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 function curl(api, path, verb, operation) {
   const parts = ["curl", "-sS"];
   if (verb !== "get") parts.push("-X", verb.toUpperCase());
-  if (operation.security?.length) parts.push("-H", quoted("Authorization: Bearer $TOKEN").replaceAll("'", '"'));
+  if (operation.security?.[0]?.bearer) parts.push("-H", quoted("Authorization: Bearer $TOKEN").replaceAll("'", '"'));
   const body = operation.requestBody?.content["application/json"];
   if (body) parts.push("-H", quoted("Content-Type: application/json"), "-d", quoted(JSON.stringify(example(api, body.schema))));
   return [...parts, quoted(location.origin + path)].join(" ");

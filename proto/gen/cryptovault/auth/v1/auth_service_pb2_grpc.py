@@ -75,6 +75,21 @@ class AuthServiceStub:
                 request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionRequest.SerializeToString,
                 response_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionResponse.FromString,
                 _registered_method=True)
+        self.CreateApiKey = channel.unary_unary(
+                '/cryptovault.auth.v1.AuthService/CreateApiKey',
+                request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.CreateApiKeyRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.CreateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.ListApiKeys = channel.unary_unary(
+                '/cryptovault.auth.v1.AuthService/ListApiKeys',
+                request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListApiKeysRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListApiKeysResponse.FromString,
+                _registered_method=True)
+        self.DeleteApiKey = channel.unary_unary(
+                '/cryptovault.auth.v1.AuthService/DeleteApiKey',
+                request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteApiKeyRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteApiKeyResponse.FromString,
+                _registered_method=True)
         self.GetJwks = channel.unary_unary(
                 '/cryptovault.auth.v1.AuthService/GetJwks',
                 request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.GetJwksRequest.SerializeToString,
@@ -84,6 +99,11 @@ class AuthServiceStub:
                 '/cryptovault.auth.v1.AuthService/ListRevocations',
                 request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListRevocationsRequest.SerializeToString,
                 response_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListRevocationsResponse.FromString,
+                _registered_method=True)
+        self.ResolveApiKey = channel.unary_unary(
+                '/cryptovault.auth.v1.AuthService/ResolveApiKey',
+                request_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ResolveApiKeyRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ResolveApiKeyResponse.FromString,
                 _registered_method=True)
 
 
@@ -147,6 +167,27 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateApiKey(self, request, context):
+        """Makes an API key. The answer holds the key itself, which is shown this once and kept only as a hash.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApiKeys(self, request, context):
+        """The caller's API keys, without what makes them secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteApiKey(self, request, context):
+        """Revokes one of the caller's API keys, everywhere within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJwks(self, request, context):
         """The public keys that verify access tokens (RFC 7517).
         """
@@ -156,6 +197,14 @@ class AuthServiceServicer:
 
     def ListRevocations(self, request, context):
         """Sessions and accounts whose access tokens are revoked but not yet expired: what a verifier must know at its start.
+        Internal: not exposed by the gateway.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveApiKey(self, request, context):
+        """Whose an API key is. UNAUTHENTICATED when it is unknown, revoked or expired.
         Internal: not exposed by the gateway.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -205,6 +254,21 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionRequest.FromString,
                     response_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionResponse.SerializeToString,
             ),
+            'CreateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateApiKey,
+                    request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.CreateApiKeyRequest.FromString,
+                    response_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.CreateApiKeyResponse.SerializeToString,
+            ),
+            'ListApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApiKeys,
+                    request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListApiKeysRequest.FromString,
+                    response_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListApiKeysResponse.SerializeToString,
+            ),
+            'DeleteApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteApiKey,
+                    request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteApiKeyRequest.FromString,
+                    response_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteApiKeyResponse.SerializeToString,
+            ),
             'GetJwks': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJwks,
                     request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.GetJwksRequest.FromString,
@@ -214,6 +278,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ListRevocations,
                     request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListRevocationsRequest.FromString,
                     response_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListRevocationsResponse.SerializeToString,
+            ),
+            'ResolveApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveApiKey,
+                    request_deserializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ResolveApiKeyRequest.FromString,
+                    response_serializer=cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ResolveApiKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -444,6 +513,87 @@ class AuthService:
             _registered_method=True)
 
     @staticmethod
+    def CreateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.auth.v1.AuthService/CreateApiKey',
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.CreateApiKeyRequest.SerializeToString,
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.auth.v1.AuthService/ListApiKeys',
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListApiKeysRequest.SerializeToString,
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.auth.v1.AuthService/DeleteApiKey',
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteApiKeyRequest.SerializeToString,
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.DeleteApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetJwks(request,
             target,
             options=(),
@@ -487,6 +637,33 @@ class AuthService:
             '/cryptovault.auth.v1.AuthService/ListRevocations',
             cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListRevocationsRequest.SerializeToString,
             cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ListRevocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.auth.v1.AuthService/ResolveApiKey',
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ResolveApiKeyRequest.SerializeToString,
+            cryptovault_dot_auth_dot_v1_dot_auth__service__pb2.ResolveApiKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,10 +49,20 @@ class AuthServiceStub:
     """The caller's live sessions."""
     DeleteSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteSessionRequest, _auth_service_pb2.DeleteSessionResponse]
     """Ends one of the caller's sessions."""
+    CreateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateApiKeyRequest, _auth_service_pb2.CreateApiKeyResponse]
+    """Makes an API key. The answer holds the key itself, which is shown this once and kept only as a hash."""
+    ListApiKeys: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListApiKeysRequest, _auth_service_pb2.ListApiKeysResponse]
+    """The caller's API keys, without what makes them secret."""
+    DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteApiKeyRequest, _auth_service_pb2.DeleteApiKeyResponse]
+    """Revokes one of the caller's API keys, everywhere within a second."""
     GetJwks: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetJwksRequest, _auth_service_pb2.GetJwksResponse]
     """The public keys that verify access tokens (RFC 7517)."""
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListRevocationsRequest, _auth_service_pb2.ListRevocationsResponse]
     """Sessions and accounts whose access tokens are revoked but not yet expired: what a verifier must know at its start.
+    Internal: not exposed by the gateway.
+    """
+    ResolveApiKey: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResolveApiKeyRequest, _auth_service_pb2.ResolveApiKeyResponse]
+    """Whose an API key is. UNAUTHENTICATED when it is unknown, revoked or expired.
     Internal: not exposed by the gateway.
     """
 
@@ -77,10 +87,20 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """The caller's live sessions."""
     DeleteSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteSessionRequest, _auth_service_pb2.DeleteSessionResponse]  # type: ignore[assignment]
     """Ends one of the caller's sessions."""
+    CreateApiKey: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateApiKeyRequest, _auth_service_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
+    """Makes an API key. The answer holds the key itself, which is shown this once and kept only as a hash."""
+    ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListApiKeysRequest, _auth_service_pb2.ListApiKeysResponse]  # type: ignore[assignment]
+    """The caller's API keys, without what makes them secret."""
+    DeleteApiKey: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteApiKeyRequest, _auth_service_pb2.DeleteApiKeyResponse]  # type: ignore[assignment]
+    """Revokes one of the caller's API keys, everywhere within a second."""
     GetJwks: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetJwksRequest, _auth_service_pb2.GetJwksResponse]  # type: ignore[assignment]
     """The public keys that verify access tokens (RFC 7517)."""
     ListRevocations: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListRevocationsRequest, _auth_service_pb2.ListRevocationsResponse]  # type: ignore[assignment]
     """Sessions and accounts whose access tokens are revoked but not yet expired: what a verifier must know at its start.
+    Internal: not exposed by the gateway.
+    """
+    ResolveApiKey: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResolveApiKeyRequest, _auth_service_pb2.ResolveApiKeyResponse]  # type: ignore[assignment]
+    """Whose an API key is. UNAUTHENTICATED when it is unknown, revoked or expired.
     Internal: not exposed by the gateway.
     """
 
@@ -152,6 +172,30 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends one of the caller's sessions."""
 
     @_abc_1.abstractmethod
+    def CreateApiKey(
+        self,
+        request: _auth_service_pb2.CreateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.CreateApiKeyResponse, _abc.Awaitable[_auth_service_pb2.CreateApiKeyResponse]]:
+        """Makes an API key. The answer holds the key itself, which is shown this once and kept only as a hash."""
+
+    @_abc_1.abstractmethod
+    def ListApiKeys(
+        self,
+        request: _auth_service_pb2.ListApiKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ListApiKeysResponse, _abc.Awaitable[_auth_service_pb2.ListApiKeysResponse]]:
+        """The caller's API keys, without what makes them secret."""
+
+    @_abc_1.abstractmethod
+    def DeleteApiKey(
+        self,
+        request: _auth_service_pb2.DeleteApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.DeleteApiKeyResponse, _abc.Awaitable[_auth_service_pb2.DeleteApiKeyResponse]]:
+        """Revokes one of the caller's API keys, everywhere within a second."""
+
+    @_abc_1.abstractmethod
     def GetJwks(
         self,
         request: _auth_service_pb2.GetJwksRequest,
@@ -166,6 +210,16 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.ListRevocationsResponse, _abc.Awaitable[_auth_service_pb2.ListRevocationsResponse]]:
         """Sessions and accounts whose access tokens are revoked but not yet expired: what a verifier must know at its start.
+        Internal: not exposed by the gateway.
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveApiKey(
+        self,
+        request: _auth_service_pb2.ResolveApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ResolveApiKeyResponse, _abc.Awaitable[_auth_service_pb2.ResolveApiKeyResponse]]:
+        """Whose an API key is. UNAUTHENTICATED when it is unknown, revoked or expired.
         Internal: not exposed by the gateway.
         """
 

@@ -26,7 +26,7 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cryptovault/gateway/v1/policy.proto\x12\x16\x63ryptovault.gateway.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x97\x02\n\x06Policy\x12\x35\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32%.cryptovault.gateway.v1.Policy.Access\x12\x0c\n\x04rate\x18\x02 \x01(\t\x12,\n\tcache_ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0emax_body_bytes\x18\x05 \x01(\r\x12\x13\n\x0b\x66\x61il_closed\x18\x06 \x01(\x08\"A\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04USER\x10\x02\x12\t\n\x05\x41\x44MIN\x10\x03:P\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xfd\x88\x03 \x01(\x0b\x32\x1e.cryptovault.gateway.v1.Policyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cryptovault/gateway/v1/policy.proto\x12\x16\x63ryptovault.gateway.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb2\x02\n\x06Policy\x12\x35\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32%.cryptovault.gateway.v1.Policy.Access\x12\x0c\n\x04rate\x18\x02 \x01(\t\x12,\n\tcache_ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0emax_body_bytes\x18\x05 \x01(\r\x12\x13\n\x0b\x66\x61il_closed\x18\x06 \x01(\x08\x12\x0c\n\x04\x63ost\x18\x07 \x01(\r\"N\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04USER\x10\x02\x12\t\n\x05\x41\x44MIN\x10\x03\x12\x0b\n\x07SESSION\x10\x04:P\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xfd\x88\x03 \x01(\x0b\x32\x1e.cryptovault.gateway.v1.Policyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cryptovault.gateway.v1.poli
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_POLICY']._serialized_start=130
-  _globals['_POLICY']._serialized_end=409
-  _globals['_POLICY_ACCESS']._serialized_start=344
-  _globals['_POLICY_ACCESS']._serialized_end=409
+  _globals['_POLICY']._serialized_end=436
+  _globals['_POLICY_ACCESS']._serialized_start=358
+  _globals['_POLICY_ACCESS']._serialized_end=436
 # @@protoc_insertion_point(module_scope)

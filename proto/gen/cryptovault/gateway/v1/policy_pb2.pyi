@@ -37,9 +37,11 @@ class Policy(_message.Message):
         PUBLIC: Policy._Access.ValueType  # 1
         """Anybody."""
         USER: Policy._Access.ValueType  # 2
-        """A signed-in user."""
+        """A user, by an access token or an API key."""
         ADMIN: Policy._Access.ValueType  # 3
-        """A signed-in user whose token carries the scope `admin`."""
+        """A signed-in user whose token or API key carries the scope `admin`."""
+        SESSION: Policy._Access.ValueType  # 4
+        """A user in person, signed in: an API key is not enough."""
 
     class Access(_Access, metaclass=_AccessEnumTypeWrapper):
         """Who may call."""
@@ -49,9 +51,11 @@ class Policy(_message.Message):
     PUBLIC: Policy.Access.ValueType  # 1
     """Anybody."""
     USER: Policy.Access.ValueType  # 2
-    """A signed-in user."""
+    """A user, by an access token or an API key."""
     ADMIN: Policy.Access.ValueType  # 3
-    """A signed-in user whose token carries the scope `admin`."""
+    """A signed-in user whose token or API key carries the scope `admin`."""
+    SESSION: Policy.Access.ValueType  # 4
+    """A user in person, signed in: an API key is not enough."""
 
     ACCESS_FIELD_NUMBER: _builtins.int
     RATE_FIELD_NUMBER: _builtins.int
@@ -59,6 +63,7 @@ class Policy(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     MAX_BODY_BYTES_FIELD_NUMBER: _builtins.int
     FAIL_CLOSED_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     access: Global___Policy.Access.ValueType
     """Who may call."""
     rate: _builtins.str
@@ -67,6 +72,8 @@ class Policy(_message.Message):
     """The largest request body, in bytes. 0: 64 KiB."""
     fail_closed: _builtins.bool
     """Guards a secret (login and its like): when the shared limiter cannot be asked, a strict local limit applies."""
+    cost: _builtins.int
+    """Units that a request takes of an API key's budget, which all operations share. 0: 1."""
     @_builtins.property
     def cache_ttl(self) -> _duration_pb2.Duration:
         """How long an answer may be served from the response cache. Absent: never cached."""
@@ -84,10 +91,11 @@ class Policy(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         max_body_bytes: _builtins.int = ...,
         fail_closed: _builtins.bool = ...,
+        cost: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cache_ttl", b"cache_ttl", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "cache_ttl", b"cache_ttl", "fail_closed", b"fail_closed", "max_body_bytes", b"max_body_bytes", "rate", b"rate", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "cache_ttl", b"cache_ttl", "cost", b"cost", "fail_closed", b"fail_closed", "max_body_bytes", b"max_body_bytes", "rate", b"rate", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
