@@ -1,6 +1,6 @@
 """What the gateway endures: a long soak, SIGTERM under load, and attacks. Writes docs/benchmarks/endurance.md.
 
-make bench ARGS="endurance [soak] [terminations] [attacks] [--minutes 30] [--rate 400] [--count 20] [--seconds 15]"
+make bench ARGS="endurance [soak] [terminations] [attacks] [--minutes 30] [--rate 400] [--count 20] [--seconds 75]"
 """
 
 import argparse
@@ -79,9 +79,9 @@ async def _terminations(options: argparse.Namespace, ports: Ports) -> Rows:
 
 async def _attacks(options: argparse.Namespace, ports: Ports) -> Rows:
     rows = []
-    for name, hostile in ATTACKS:
+    for name in ATTACKS:
         async with _gateway(ports) as (server, _):
-            found = await attack(name, hostile, server, ports.server, options.seconds)
+            found = await attack(name, server, ports.server, options.seconds)
         times = sorted(1000 * seconds for seconds in found.tally.times) or [0.0]
         middle, late = times[len(times) // 2], times[min(len(times) - 1, len(times) * 99 // 100)]
         failed = found.tally.lost.total() + found.tally.refused
@@ -113,7 +113,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=30.0, help="of the soak")
     parser.add_argument("--rate", type=int, default=400, help="requests a second of the soak")
     parser.add_argument("--count", type=int, default=20, help="of the terminations")
-    parser.add_argument("--seconds", type=float, default=45.0, help="of each attack")
+    parser.add_argument("--seconds", type=float, default=75.0, help="of each attack")
     parser.add_argument("--first-port", type=int, default=18200, help="the first of six ports to use")
     options = parser.parse_args(arguments)
     unknown = [part for part in options.parts if part not in PARTS]

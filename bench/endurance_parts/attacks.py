@@ -2,8 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from bench.endurance_parts.clients import Http1Client, Http2Client, Tally
@@ -29,22 +31,38 @@ class Attacked:
     open_at_the_end: int  # hostile connections that were still there
 
 
-async def attack(name: str, hostile: Connection, server: Running, port: int, seconds: float) -> Attacked:
+async def attack(name: str, server: Running, port: int, seconds: float) -> Attacked:
     """Let a thousand connections misbehave for so long, and ask as a normal client meanwhile."""
     loop = asyncio.get_running_loop()
-    crowd = [asyncio.create_task(_misbehave(hostile, port, number)) for number in range(CONNECTIONS)]
-    await asyncio.sleep(2.0)
-    tally, used, began = Tally(), server.cpu_seconds(), loop.time()
-    while loop.time() - began < seconds:
-        for kind in (Http1Client, Http2Client):
-            await _probe(kind(port, {}), tally)
-        await asyncio.sleep(PROBE_PAUSE)
-    cpu = (server.cpu_seconds() - used) / (loop.time() - began)
-    left = sum(not task.done() for task in crowd)
-    for task in crowd:
-        task.cancel()
-    await asyncio.gather(*crowd, return_exceptions=True)
-    return Attacked(name, tally, cpu, left)
+    async with _crowd(name, port) as crowd:
+        tally, used, began = Tally(), server.cpu_seconds(), loop.time()
+        while loop.time() - began < seconds:
+            for kind in (Http1Client, Http2Client):
+                await _probe(kind(port, {}), tally)
+            await asyncio.sleep(PROBE_PAUSE)
+        cpu = (server.cpu_seconds() - used) / (loop.time() - began)
+        left, _ = await crowd.communicate(b"")
+    return Attacked(name, tally, cpu, int(left))
+
+
+@asynccontextmanager
+async def _crowd(name: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The hostile ones, in a process of their own: the normal client shall not wait for them on its side."""
+    command = [sys.executable, "-m", "bench.endurance_parts.attacks", name, str(port)]
+    crowd = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    try:
+        yield crowd
+    finally:
+        if crowd.returncode is None:
+            crowd.kill()
+            await crowd.wait()
+
+
+async def misbehave(name: str, port: int) -> None:
+    """Be the crowd until the standard input ends, and print how many connections are left then."""
+    tasks = [asyncio.create_task(_misbehave(ATTACKS[name], port, number)) for number in range(CONNECTIONS)]
+    await asyncio.to_thread(sys.stdin.read)
+    print(sum(not task.done() for task in tasks))
 
 
 async def _probe(client: Http1Client | Http2Client, tally: Tally) -> None:
@@ -135,11 +153,14 @@ def _headers(stream: int) -> bytes:
     return len(block).to_bytes(3, "big") + b"\x01\x05" + stream.to_bytes(4, "big") + block
 
 
-ATTACKS: Sequence[tuple[str, Connection]] = (
-    ("slow headers, HTTP/1.1", slow_header),
-    ("slow bodies, HTTP/1.1", slow_body),
-    ("slow reading, HTTP/1.1", slow_read),
-    ("header blocks without end, HTTP/2", slow_header_http2),
-    ("no window, HTTP/2", zero_window),
-    ("rapid reset, HTTP/2", rapid_reset),
-)
+ATTACKS: Mapping[str, Connection] = {
+    "slow headers, HTTP/1.1": slow_header,
+    "slow bodies, HTTP/1.1": slow_body,
+    "slow reading, HTTP/1.1": slow_read,
+    "header blocks without end, HTTP/2": slow_header_http2,
+    "no window, HTTP/2": zero_window,
+    "rapid reset, HTTP/2": rapid_reset,
+}
+
+if __name__ == "__main__":
+    asyncio.run(misbehave(sys.argv[1], int(sys.argv[2])))
