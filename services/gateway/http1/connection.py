@@ -148,7 +148,13 @@ class Http1Connection(asyncio.Protocol):
         if head.has_body:
             self._understood = None  # an exchange with a body may change what it was told
             self._read_body(exchange)
-        exchange.begin()
+        self.engine.turns.join(self)
+
+    def begin_next(self) -> bool:
+        """It is the turn of the request at hand, if it has not been refused meanwhile. There is never another."""
+        if self._exchange is not None and not self.lost:
+            self._exchange.begin()
+        return False
 
     def _read_body(self, exchange: Exchange) -> None:
         if self._buffer and not exchange.body.ended:

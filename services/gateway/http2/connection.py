@@ -50,7 +50,8 @@ class Http2Connection(asyncio.Protocol):
         self._forgiven: dict[int, None] = {}  # streams that we have ended; what was on its way may still arrive
         self._last_stream = 0
         self._cancelled = 0  # the stream that the client has just reset
-        self._flushing = self._dispatching = False  # in the next turn
+        self._queued = False  # for the turn in which requests begin
+        self._flushing = False  # in the next turn
         self._refused = False  # streams, whose resets are still to be sent
         self.over = False  # nothing is read any more
 
@@ -91,7 +92,9 @@ class Http2Connection(asyncio.Protocol):
             self.abandon(Event.HEADER_FLOODS)
         except NGH2Error:
             self.abandon(Event.PROTOCOL_ERRORS, ErrorCode.PROTOCOL_ERROR)
-        self._dispatch()
+        if self._backlog and not self._queued:
+            self._queued = True
+            self.engine.turns.join(self)
         self.flush_soon()
 
     def pause_writing(self) -> None:
@@ -209,15 +212,12 @@ class Http2Connection(asyncio.Protocol):
 
     # Turns of the event loop
 
-    def _dispatch(self) -> None:
-        """Begin some of the requests that have arrived; the others in later turns, so that other clients get theirs."""
-        self._dispatching = False
-        for _ in range(min(len(self._backlog), self.engine.limits.dispatched)):
+    def begin_next(self) -> bool:
+        """Begin the request that has waited longest. Returns whether there are more."""
+        if self._backlog:
             self._backlog.popleft().begin()
-        if self._backlog and not self._dispatching:
-            self._dispatching = True
-            self.engine.events[Event.DEFERRALS] += 1
-            self.engine.loop.call_soon(self._dispatch)
+        self._queued = bool(self._backlog)
+        return self._queued
 
     def flush_soon(self) -> None:
         """Send what there is when the handlers of this turn have run."""

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.statistics import Event, Statistics
+from services.gateway.http2.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.events: Counter[Event] = Counter()
+        self.turns = Turns(self.loop, limits.dispatched, self.events)
         self.common_headers: list[tuple[bytes, bytes]] = []
         self._empty = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None

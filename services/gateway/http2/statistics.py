@@ -18,7 +18,7 @@ class Event(StrEnum):
     REQUESTS = "requests"
     HTTP1_REQUESTS = "http1_requests"
     WEBSOCKETS = "websockets"  # by extended CONNECT, RFC 8441
-    DEFERRALS = "deferrals"  # turns of the event loop that left a connection's requests to the next
+    DEFERRALS = "deferrals"  # turns of the event loop that left requests to the next
     EARLY_ANSWERS = "early_answers"  # before the request's body had ended; the rest of it was stopped
     CANCELLED = "cancelled"  # streams that the client reset
     RESETS_SENT = "resets_sent"  # streams that we reset with an error
