@@ -1,6 +1,6 @@
 """The gateway as one ASGI application: the policies in their order, around the routes."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -8,7 +8,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.pipeline.admission import Admission
-from services.gateway.pipeline.authentication import Authentication, Verifier
+from services.gateway.pipeline.authentication import Authentication, Keys, Verifier
 from services.gateway.pipeline.body import BodyReader, DeclaredLength
 from services.gateway.pipeline.compression import Compression
 from services.gateway.pipeline.conditional import Conditional
@@ -18,13 +18,14 @@ from services.gateway.pipeline.edge import Edge
 from services.gateway.pipeline.exchange import Handler, Route
 from services.gateway.pipeline.identity import ClientIdentity
 from services.gateway.pipeline.problems import Problems
-from services.gateway.pipeline.rate_limit import Limiter, RateLimit
+from services.gateway.pipeline.rate_limit import NO_TIERS, Limiter, RateLimit
 from services.gateway.pipeline.response_cache import STALE_SHARE, ResponseCache, Stored
 from services.gateway.pipeline.routing import Routing, RoutingTable
 from services.gateway.pipeline.security_headers import SecurityHeaders
 from services.gateway.pipeline.serving import call_route
 from services.gateway.pipeline.tracing import Tracing
 from services.gateway.resilience.lag import LoopLag
+from services.gateway.transcoding.catalog import Rate
 from services.kit.cache import Cache
 from services.kit.clock import Clock
 
@@ -34,6 +35,7 @@ class Parts:
     """What the policies work with."""
 
     verifier: Verifier
+    keys: Keys
     limiter: Limiter
     cache: Cache[Stored]
     clock: Clock
@@ -42,6 +44,7 @@ class Parts:
     cache_stale_share: float = STALE_SHARE
     rate_limit_factor: float = 1.0
     rate_limit_shadow: bool = False
+    tiers: Mapping[str, Rate] = field(default_factory=lambda: NO_TIERS)
     trusted_proxy_hops: int = 0
     cors_origins: tuple[str, ...] = ()
 
@@ -52,8 +55,10 @@ def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     handler = Admission(handler, parts.lag)
     handler = ResponseCache(handler, parts.cache, parts.clock, parts.cache_stale_share)
     handler = BodyReader(handler)
-    handler = RateLimit(handler, parts.limiter, parts.rate_limit_factor, shadow=parts.rate_limit_shadow)
-    handler = Authentication(handler, parts.verifier)
+    handler = RateLimit(
+        handler, parts.limiter, parts.rate_limit_factor, shadow=parts.rate_limit_shadow, tiers=parts.tiers
+    )
+    handler = Authentication(handler, parts.verifier, parts.keys)
     handler = DeclaredLength(handler)
     handler = Deadline(handler)
     handler = Routing(handler, RoutingTable(routes), parts.fallback)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.transcoding.catalog import Rate, parse_rate
 from services.kit.settings import CommonSettings, ProxySettings, SettingsError, UpstreamSettings, setting
 from services.kit.tokens import TokenSettings
 
@@ -46,6 +47,11 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
     rate_limit_shadow: bool = setting(
         "CV_GATEWAY_RATE_LIMIT_SHADOW", "Count what the rate limits would refuse, but let it pass", default=False
     )
+    tiers: tuple[str, ...] = setting(
+        "CV_GATEWAY_TIERS",
+        "Budgets that API keys draw on, as name=rate; one budget for all routes, counted in each operation's cost",
+        default=("free=300/minute", "pro=3000/minute"),
+    )
     cors_origins: tuple[str, ...] = setting(
         "CV_GATEWAY_CORS_ORIGINS", "Origins that may call the API from a browser, or *; none when unset", default=()
     )
@@ -74,6 +80,7 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
             for entry in self.upstreams
             if not all(entry.partition("=")[::2])
         ]
+        problems += [problem for entry in self.tiers if (problem := _tier_problem(entry))]
         if (self.tls_cert is None) != (self.tls_key is None):
             problems.append("CV_GATEWAY_TLS_CERT and CV_GATEWAY_TLS_KEY go together; only one of them is set")
         if problems:
@@ -90,3 +97,17 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
             "cache": self.cache_address,
             **{area: address for area, _, address in further},
         }
+
+    @property
+    def budgets(self) -> dict[str, Rate]:
+        """The rate of every tier."""
+        return {name: parse_rate(rate) for name, _, rate in (entry.partition("=") for entry in self.tiers)}
+
+
+def _tier_problem(entry: str) -> str:
+    name, _, rate = entry.partition("=")
+    try:
+        parse_rate(rate)
+    except ValueError:
+        name = ""
+    return "" if name else f"CV_GATEWAY_TIERS holds {entry!r}, which is not name=rate, such as pro=3000/minute"

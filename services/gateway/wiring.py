@@ -7,6 +7,7 @@ import aiohttp
 from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
 from services.gateway.api import api_routes
+from services.gateway.api_keys import ApiKeys
 from services.gateway.app import Parts, application, pipeline
 from services.gateway.certificate import Certificate, development_certificate
 from services.gateway.components import Components
@@ -50,8 +51,10 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     target = Target(settings.realtime_url)
     lag = LoopLag()
     runtime.background("lag", lag.run)
+    verifier, keys = await _credentials(settings, runtime, bus)
     parts = Parts(
-        verifier=await _verifier(settings, runtime, bus),
+        verifier=verifier,
+        keys=keys,
         limiter=_limiter(runtime, store),
         cache=await _cache(settings, runtime, bus),
         clock=runtime.clock,
@@ -60,6 +63,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
         cache_stale_share=settings.cache_stale_share,
         rate_limit_factor=settings.rate_limit_factor,
         rate_limit_shadow=settings.rate_limit_shadow,
+        tiers=settings.budgets,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         cors_origins=settings.cors_origins,
     )
@@ -83,11 +87,11 @@ def _require_addresses(operations: Sequence[Operation], settings: Settings) -> N
         )
 
 
-async def _verifier(settings: Settings, runtime: Runtime, bus: Bus) -> TokenVerifier:
+async def _credentials(settings: Settings, runtime: Runtime, bus: Bus) -> tuple[TokenVerifier, ApiKeys]:
     auth = AuthServiceStub(await runtime.enter(channel(settings.addresses["auth"])))
     verifier = TokenVerifier(jwks_of(auth), runtime.clock, settings.token_issuer, settings.token_audience)
     runtime.background("tokens", lambda: follow(verifier, bus, auth))
-    return verifier
+    return verifier, ApiKeys(auth, verifier.revocations, runtime.clock)
 
 
 def _limiter(runtime: Runtime, store: Store) -> RateLimiter:

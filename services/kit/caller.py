@@ -20,6 +20,8 @@ class Caller(msgspec.Struct, frozen=True):
     client_ip: str = ""
     user_agent: str = ""
     request_id: str = ""
+    key_id: str = ""  # the API key that the client showed instead of a session's token
+    tier: str = ""  # the budget that the key draws on; known to the gateway only
 
     def require_user(self) -> str:
         """The user's id. Raises Unauthenticated for anonymous clients."""
@@ -42,6 +44,7 @@ class Caller(msgspec.Struct, frozen=True):
             "client-ip": self.client_ip,
             "user-agent": _printable(self.user_agent),
             "request-id": self.request_id,
+            "key-id": self.key_id,
         }
         return tuple((PREFIX + name, value) for name, value in values.items() if value)
 
@@ -60,6 +63,7 @@ def caller_of(context: "grpc.aio.ServicerContext[object, object]") -> Caller:
         client_ip=found.get("client-ip", ""),
         user_agent=found.get("user-agent", ""),
         request_id=found.get("request-id", ""),
+        key_id=found.get("key-id", ""),
     )
 
 

@@ -1,17 +1,23 @@
-"""Who is calling: a Bearer token (RFC 6750), verified here without asking anybody."""
+"""Who is calling: a Bearer token (RFC 6750), verified here without asking anybody, or else an API key (X-API-Key)."""
 
 from collections.abc import Awaitable
-from typing import Protocol
+from contextlib import suppress
+from typing import Protocol, TypeAlias
 
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 
+from services.gateway.api_keys import Holder
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 from services.gateway.pipeline.problems import CHALLENGE
+from services.gateway.pipeline.rate_limit import network_of
 from services.kit.caller import Caller
 from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated
 from services.kit.tokens import Claims
 
 ADMIN_SCOPE = "admin"
+TOKEN, KEY = b"authorization", b"x-api-key"
+
+Access: TypeAlias = Declared.Access.ValueType
 
 
 class Verifier(Protocol):
@@ -26,61 +32,99 @@ class Verifier(Protocol):
         ...
 
 
-class Authentication:
-    """Enforces a route's access. On public routes a good token says whose quota counts, and a bad one is ignored."""
+class Keys(Protocol):
+    """Tells whose an API key is."""
 
-    def __init__(self, handler: Handler, verifier: Verifier) -> None:
+    def recall(self, text: str) -> Holder | None:
+        """The holder of a key that is known and counts; None: ask `resolve`."""
+        ...
+
+    async def resolve(self, text: str, address: str) -> Holder:
+        """The holder of a key. Raises Unauthenticated, TooManyRequests or Unavailable."""
+        ...
+
+
+class Authentication:
+    """Enforces a route's access. On public routes a token or a key only says whose quota counts; bad ones are ignored.
+
+    A token counts before a key. What was seen before is decided at once; only what is new has to wait.
+    """
+
+    def __init__(self, handler: Handler, verifier: Verifier, keys: Keys) -> None:
         self._next = handler
         self._verifier = verifier
+        self._keys = keys
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on with its caller."""
-        policy = exchange.route.policy if exchange.route else None
-        if policy is None or (policy.access == Declared.PUBLIC and b"authorization" not in exchange.headers):
+        policy, headers = exchange.route.policy if exchange.route else None, exchange.headers
+        if policy is None or (policy.access == Declared.PUBLIC and TOKEN not in headers and KEY not in headers):
             return self._next(exchange)
-        claims = self._verifier.recall(bearer_token(exchange))
-        if claims is None or policy.access == Declared.ADMIN:
+        caller = self._recall(exchange)
+        if caller is None or not _suffices(caller, policy.access):
             return self._identified(exchange, policy.access)
-        exchange.caller = _caller(exchange, claims)
+        exchange.caller = caller
         return self._next(exchange)
 
-    async def _identified(self, exchange: Exchange, access: Declared.Access.ValueType) -> Answer:
+    def _recall(self, exchange: Exchange) -> Caller | None:
+        token = bearer_token(exchange)
+        if token:
+            claims = self._verifier.recall(token)
+            return None if claims is None else _session(exchange, claims)
+        if KEY not in exchange.headers:
+            return None
+        holder = self._keys.recall(exchange.text(KEY))
+        return None if holder is None else _program(exchange, holder)
+
+    async def _identified(self, exchange: Exchange, access: Access) -> Answer:
         if access == Declared.PUBLIC:
-            await self._recognise(exchange)
+            with suppress(CryptoVaultError):
+                exchange.caller = await self._identify(exchange)
         else:
-            await self._require(exchange, admin=access == Declared.ADMIN)
+            exchange.caller = await self._identify(exchange)
+            _require(exchange, access)
         return await self._next(exchange)
 
-    async def _recognise(self, exchange: Exchange) -> None:
+    async def _identify(self, exchange: Exchange) -> Caller:
         token = bearer_token(exchange)
-        if not token:
-            return
-        try:
-            exchange.caller = _caller(exchange, await self._verifier.verify(token))
-        except CryptoVaultError:
-            return
+        if token:
+            return await self._verified(exchange, token)
+        if KEY not in exchange.headers:
+            raise Unauthenticated("sign in first: send Authorization: Bearer <access token>, or X-API-Key")
+        address = network_of(exchange.client_ip)
+        return _program(exchange, await self._keys.resolve(exchange.text(KEY), address))
 
-    async def _require(self, exchange: Exchange, *, admin: bool) -> None:
-        token = bearer_token(exchange)
-        if not token:
-            raise Unauthenticated("sign in first: send Authorization: Bearer <access token>")
+    async def _verified(self, exchange: Exchange, token: str) -> Caller:
         try:
-            exchange.caller = _caller(exchange, await self._verifier.verify(token))
+            return _session(exchange, await self._verifier.verify(token))
         except Unauthenticated as error:
             _challenge(exchange, f'error="invalid_token", error_description="{error.detail}"')
             raise
-        if admin and ADMIN_SCOPE not in exchange.caller.scopes:
-            _challenge(exchange, f'error="insufficient_scope", scope="{ADMIN_SCOPE}"')
-            raise PermissionDenied(f"this needs the scope {ADMIN_SCOPE!r}")
 
 
 def bearer_token(exchange: Exchange) -> str:
     """The token of the Authorization header; empty when there is none."""
-    scheme, _, token = exchange.text(b"authorization").partition(" ")
+    scheme, _, token = exchange.text(TOKEN).partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _caller(exchange: Exchange, claims: Claims) -> Caller:
+def _suffices(caller: Caller, access: Access) -> bool:
+    if access == Declared.ADMIN:
+        return ADMIN_SCOPE in caller.scopes
+    return access != Declared.SESSION or not caller.key_id
+
+
+def _require(exchange: Exchange, access: Access) -> None:
+    """Raise PermissionDenied unless the caller may."""
+    if _suffices(exchange.caller, access):
+        return
+    if access == Declared.SESSION:
+        raise PermissionDenied("an API key is not enough for this: sign in", reason="session_required")
+    _challenge(exchange, f'error="insufficient_scope", scope="{ADMIN_SCOPE}"')
+    raise PermissionDenied(f"this needs the scope {ADMIN_SCOPE!r}")
+
+
+def _session(exchange: Exchange, claims: Claims) -> Caller:
     return Caller(
         user_id=claims.user_id,
         session_id=claims.session_id,
@@ -88,6 +132,18 @@ def _caller(exchange: Exchange, claims: Claims) -> Caller:
         client_ip=exchange.client_ip,
         user_agent=exchange.text(b"user-agent"),
         request_id=exchange.request_id,
+    )
+
+
+def _program(exchange: Exchange, holder: Holder) -> Caller:
+    return Caller(
+        user_id=holder.user_id,
+        scopes=holder.scopes,
+        client_ip=exchange.client_ip,
+        user_agent=exchange.text(b"user-agent"),
+        request_id=exchange.request_id,
+        key_id=holder.key_id,
+        tier=holder.tier,
     )
 
 

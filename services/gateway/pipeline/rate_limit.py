@@ -1,18 +1,22 @@
-"""Rate limits by route and client, told in the RateLimit fields (IETF draft-ietf-httpapi-ratelimit-headers-11)."""
+"""Rate limits by route and client, or by an API key's tier.
+
+They are told in the RateLimit fields (IETF draft-ietf-httpapi-ratelimit-headers-11).
+"""
 
 import ipaddress
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
 from services.gateway.limits.counts import Counts, Outcome
 from services.gateway.limits.gcra import Decision, Limit, Rule
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
-from services.gateway.transcoding.catalog import Policy
+from services.gateway.transcoding.catalog import Policy, Rate
 from services.kit.errors import TooManyRequests
 
 NEAR = 5  # less than this part of the quota left is near the limit
+NO_TIERS: Mapping[str, Rate] = {}
 
 
 class Limiter(Protocol):
@@ -23,44 +27,59 @@ class Limiter(Protocol):
         """How the limits are used."""
         ...
 
-    def decide(self, rule: Rule, subject: str) -> Decision | None:
-        """Count one request if that can be done at once."""
+    def decide(self, rule: Rule, subject: str, cost: int = 1) -> Decision | None:
+        """Count one request of `cost` units if that can be done at once."""
         ...
 
-    async def ask(self, rule: Rule, subject: str) -> Decision:
-        """Count one request that could not be decided at once."""
+    async def ask(self, rule: Rule, subject: str, cost: int = 1) -> Decision:
+        """Count one request of `cost` units that could not be decided at once."""
         ...
 
 
 class RateLimit:
     """Enforces a route's rate for each user, or each address where nobody is signed in.
 
+    An API key has one budget for all routes instead, that of its tier, of which each operation takes its cost. What
+    guards a secret keeps its own rate.
+
     factor: scales all rates.
     shadow: count and tell, but let everything pass.
     """
 
-    def __init__(self, handler: Handler, limiter: Limiter, factor: float, *, shadow: bool = False) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        limiter: Limiter,
+        factor: float,
+        *,
+        shadow: bool = False,
+        tiers: Mapping[str, Rate] = NO_TIERS,
+    ) -> None:
         self._next = handler
         self._limiter = limiter
         self._factor = factor
         self._shadow = shadow
         self._rules: dict[str, Rule] = {}
+        self._tiers = {name: Rule(f"tier:{name}", scaled(rate, factor)) for name, rate in tiers.items()}
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on if the quota allows. Raises TooManyRequests."""
         route = exchange.route
         if route is None or route.policy is None:
             return self._next(exchange)
-        rule = self._rule(route.name, route.policy)
+        rule, cost = self._rule(route.name, route.policy), 1
+        if exchange.caller.tier in self._tiers and not rule.strict:
+            rule = self._tiers[exchange.caller.tier]
+            cost = min(route.policy.cost, rule.limit.count)
         kind, subject = subject_of(exchange)
-        decision = self._limiter.decide(rule, f"{kind}:{subject}")
+        decision = self._limiter.decide(rule, f"{kind}:{subject}", cost)
         if decision is None:
-            return self._asked(exchange, rule, kind, subject)
+            return self._asked(exchange, rule, kind, subject, cost)
         self._enforce(exchange, rule, kind, decision)
         return self._next(exchange)
 
-    async def _asked(self, exchange: Exchange, rule: Rule, kind: str, subject: str) -> Answer:
-        self._enforce(exchange, rule, kind, await self._limiter.ask(rule, f"{kind}:{subject}"))
+    async def _asked(self, exchange: Exchange, rule: Rule, kind: str, subject: str, cost: int) -> Answer:
+        self._enforce(exchange, rule, kind, await self._limiter.ask(rule, f"{kind}:{subject}", cost))
         return await self._next(exchange)
 
     def _enforce(self, exchange: Exchange, rule: Rule, kind: str, decision: Decision) -> None:
@@ -69,13 +88,13 @@ class RateLimit:
         if not decision.allowed and not self._shadow:
             limit = rule.limit
             raise TooManyRequests(
-                f"more than {limit.count} requests in {limit.seconds} seconds", retry_after=decision.retry_after
+                f"the quota of {limit.count} in {limit.seconds} seconds is used up", retry_after=decision.retry_after
             )
 
     def _rule(self, name: str, policy: Policy) -> Rule:
         rule = self._rules.get(name)
         if rule is None:
-            rule = self._rules[name] = Rule(name, scaled(policy, self._factor), policy.fail_closed)
+            rule = self._rules[name] = Rule(name, scaled(policy.rate, self._factor), policy.fail_closed)
         return rule
 
     def _outcome(self, rule: Rule, decision: Decision) -> Outcome:
@@ -84,15 +103,18 @@ class RateLimit:
         return Outcome.SHADOW if self._shadow else Outcome.OVER
 
 
-def scaled(policy: Policy, factor: float) -> Limit:
-    """The limit of a policy, times the factor; at least one request."""
-    return Limit(max(1, round(policy.rate.count * factor)), policy.rate.seconds)
+def scaled(rate: Rate, factor: float) -> Limit:
+    """The limit of a rate, times the factor; at least one request."""
+    return Limit(max(1, round(rate.count * factor)), rate.seconds)
 
 
 def subject_of(exchange: Exchange) -> tuple[str, str]:
-    """Whose quota counts: the user's, else the address's."""
-    if exchange.caller.user_id:
-        return "user", exchange.caller.user_id
+    """Whose quota counts: the user's, the API key's where one stands for the user, else the address's."""
+    caller = exchange.caller
+    if caller.key_id:
+        return "key", caller.key_id
+    if caller.user_id:
+        return "user", caller.user_id
     return "ip", network_of(exchange.client_ip)
 
 

@@ -17,6 +17,7 @@ NOT_FORWARDED = frozenset(
         b"http2-settings",
         b"keep-alive",
         b"proxy-authorization",
+        b"x-api-key",  # means nothing to realtime, and is not to travel without need
         b"proxy-connection",
         b"te",
         b"trailer",

@@ -18,6 +18,7 @@ from cryptovault.prices.v1 import prices_service_pb2_grpc as prices_grpc
 from starlette.types import ASGIApp
 
 from services.gateway.api import api_routes
+from services.gateway.api_keys import Holder
 from services.gateway.app import Parts, application, pipeline
 from services.gateway.components import Components
 from services.gateway.dashboard import Dashboard
@@ -31,6 +32,7 @@ from services.gateway.sockets.target import Target
 from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
+from services.kit.api_keys import refusal
 from services.kit.cache import Cache, CacheOptions
 from services.kit.caller import Caller, caller_of
 from services.kit.errors import AlreadyExists, FieldError, InvalidInput, NotFound, Unauthenticated, Unavailable
@@ -63,6 +65,28 @@ class FakeVerifier:
 
     def _claims(self, token: str) -> Claims:
         return Claims(f"id-of-{token}", "session-1", self.scopes[token], 1, 2e9, "token-1")
+
+
+class FakeKeys:
+    """Knows three keys."""
+
+    def __init__(self) -> None:
+        self.holders = {
+            "free-key": Holder("k1", "u1", frozenset(), "free"),
+            "pro-key": Holder("k2", "u2", frozenset(), "pro"),
+            "admin-key": Holder("k3", "u3", frozenset({"admin"}), "unheard-of"),
+        }
+        self.seen: dict[str, Holder] = {}
+
+    def recall(self, text: str) -> Holder | None:
+        return self.seen.get(text)
+
+    async def resolve(self, text: str, address: str) -> Holder:
+        if text == "unknown-to-us":
+            raise Unavailable("API keys cannot be checked at the moment", retry_after=1.0)
+        if text not in self.holders:
+            raise refusal()
+        return self.seen.setdefault(text, self.holders[text])
 
 
 class AwayRedis:
@@ -213,6 +237,7 @@ async def gateway(
         health.mark_started()
         parts = Parts(
             verifier=FakeVerifier(),
+            keys=FakeKeys(),
             limiter=RateLimiter(AwayRedis(), clock),
             cache=cache,
             clock=clock,
