@@ -16,6 +16,7 @@ from aiohttp import web
 
 from services.kit.clock import SystemClock
 from services.kit.health import Health
+from services.kit.testing import FakeBus
 from services.kit.tokens import Claims
 from services.realtime.adapters.flusher import Flusher
 from services.realtime.adapters.http import HttpServer, Listening
@@ -27,6 +28,8 @@ from services.realtime.domain.payloads import Quote, Tick
 from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.handlers.recovery import Recovery
+from services.realtime.handlers.rooms import Rooms
+from services.realtime.handlers.subjects import SubjectHandlers
 from services.realtime.socketio_adapter import SocketServer
 
 PRICE = {"price": "61234.50", "bid": "61234.00", "ask": "61235.00", "change_24h": "1.52", "quality": "GOOD"}
@@ -53,7 +56,9 @@ async def serve_ours(port: int, hertz: float, symbols: int) -> None:
     clock = SystemClock()
     hub = Hub("bench", Market(Rates(prices=hertz or 1)), clock, max_subscriptions=10)
     Flusher(hub, clock)
-    clients = ClientHandlers(hub, NoTokens(), Recovery(hub, NoHistory()), Admission(0), trusted_hops=0)
+    rooms = Rooms(FakeBus(), SubjectHandlers(hub, clock).room, hub.registry.members, clock)
+    recovery = Recovery(hub, rooms, NoHistory())
+    clients = ClientHandlers(hub, rooms, NoTokens(), recovery, Admission(0), trusted_hops=0)
     listening = Listening(host="127.0.0.1", port=port, max_payload=100_000, drain_spread=0.0)
     await HttpServer(listening, SocketServer(Options(), clients), clients, hub, Health()).start()
     sequence = 0

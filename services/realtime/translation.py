@@ -5,6 +5,7 @@ from cryptovault.events.v1 import events_pb2 as pb
 from cryptovault.prices.v1.price_pb2 import Candle, Price
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.realtime.domain.packets import Packet
 from services.realtime.domain.payloads import CandleView, Quote, Tick, UserEvent
 
 
@@ -45,6 +46,15 @@ def user_event_of(sequence: int, data: bytes) -> UserEvent | None:
     if not is_json_object(event.data_json):
         return None
     return UserEvent(sequence, event.user_id, event.event, event.data_json, milliseconds(event.created_at))
+
+
+def packet_of(event: pb.RoomEvent) -> Packet:
+    """A broadcast as clients get it. Raises ValueError when it carries neither a packet nor a JSON object."""
+    if event.packet:
+        return Packet.received(event.packet)
+    if not is_json_object(event.data_json):
+        raise ValueError("no JSON object")
+    return Packet(event.event, event.data_json)
 
 
 def milliseconds(moment: Timestamp) -> float:

@@ -20,6 +20,7 @@ from services.realtime.domain.market import Market, Rates
 from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.handlers.recovery import Recovery
+from services.realtime.handlers.rooms import Rooms
 from services.realtime.handlers.rpc import RealtimeHandlers
 from services.realtime.handlers.stats import STATS_SUBJECT, Cluster
 from services.realtime.handlers.subjects import SubjectHandlers
@@ -41,8 +42,10 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     await bus.subscribe(STATS_SUBJECT, cluster.heard)
     runtime.stats.set_sockets(cluster.own)
     runtime.background("stats", lambda: runtime.stats.run(bus))
-    events = await _follow_subjects(runtime, bus, hub)
-    _serve_clients(settings, runtime, hub, verifier, Recovery(hub, events))
+    subjects = SubjectHandlers(hub, runtime.clock)
+    events = await _follow_subjects(runtime, bus, hub, subjects)
+    rooms = _follow_rooms(runtime, bus, hub, subjects)
+    _serve_clients(settings, runtime, hub, rooms, verifier, Recovery(hub, rooms, events))
     _serve_calls(settings, runtime, RealtimeHandlers(bus, events, cluster, runtime.clock))
 
 
@@ -62,17 +65,25 @@ async def _follow_prices(settings: Settings, runtime: Runtime, bus: Bus, hub: Hu
     runtime.background("warmer", warmer.run)
 
 
-async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub) -> UserEvents:
-    subjects, events = SubjectHandlers(hub, runtime.clock), UserEvents(bus)
+async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub, subjects: SubjectHandlers) -> UserEvents:
+    events = UserEvents(bus)
     await subjects.subscribe(bus)
     runtime.background("user events", lambda: events.follow(subjects.user, hub.recent.begin))
     runtime.background("watch", subjects.watch)
     return events
 
 
-def _serve_clients(settings: Settings, runtime: Runtime, hub: Hub, verifier: TokenVerifier, recovery: Recovery) -> None:
+def _follow_rooms(runtime: Runtime, bus: Bus, hub: Hub, subjects: SubjectHandlers) -> Rooms:
+    rooms = Rooms(bus, subjects.room, hub.registry.members, runtime.clock)
+    runtime.background("rooms", rooms.watch)
+    return rooms
+
+
+def _serve_clients(
+    settings: Settings, runtime: Runtime, hub: Hub, rooms: Rooms, verifier: TokenVerifier, recovery: Recovery
+) -> None:
     admission = Admission(settings.connections_per_ip)
-    clients = ClientHandlers(hub, verifier, recovery, admission, settings.trusted_proxy_hops)
+    clients = ClientHandlers(hub, rooms, verifier, recovery, admission, settings.trusted_proxy_hops)
     options = Options(
         allowed_origins=settings.allowed_origins,
         max_payload=settings.max_payload_bytes,

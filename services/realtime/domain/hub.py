@@ -89,6 +89,14 @@ class Hub:
                 subscribed.append(name)
         return Subscribed(subscribed, rejected)
 
+    def has_channel(self, name: str) -> bool:
+        """Whether there is a channel of this name."""
+        try:
+            self._existing(name)
+        except InvalidChannel:
+            return False
+        return True
+
     def join(self, socket: Socket, names: Iterable[str]) -> None:
         """Begin to send: first a snapshot of each channel, then what changes. Unless the socket has left since."""
         if socket not in self.registry:
@@ -140,8 +148,12 @@ class Hub:
 
     def broadcast(self, channel: str, event: str, data: bytes) -> None:
         """Send an event to the subscribers of a channel, "*" being everybody. `data` is a JSON object."""
+        self.post(channel, Packet(event, data))
+
+    def post(self, channel: str, packet: Packet) -> None:
+        """Send a packet to the subscribers of a channel, "*" being everybody."""
         recipients = self.registry.all() if channel == "*" else self.registry.members(channel)
-        self._send(Packet(event, data), recipients)
+        self._send(packet, recipients)
 
     def deliver(self, event: UserEvent) -> None:
         """Send a user's event to the user's sockets, each once. Events come in the order of their ids."""
@@ -179,10 +191,14 @@ class Hub:
             hint = payloads.ReconnectHint(delay_ms=int(random.uniform(0, spread) * MILLISECONDS))
             self._send(Packet("system", encode(hint)), [socket])
 
-    def _granted(self, socket: Socket, name: str) -> Channel:
+    def _existing(self, name: str) -> Channel:
         channel = parse(name)
         if channel.symbol and not self.market.knows(channel.symbol):
             raise InvalidChannel(f"unknown symbol {channel.symbol}")
+        return channel
+
+    def _granted(self, socket: Socket, name: str) -> Channel:
+        channel = self._existing(name)
         if channel.kind is Kind.NOTIFICATIONS and socket.identity is None:
             raise InvalidChannel("authenticate first")
         if name not in socket.channels and len(socket.channels) >= self._max_subscriptions:

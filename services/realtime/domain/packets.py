@@ -28,22 +28,31 @@ class Packet:
 
     def __init__(self, event: str, data: bytes) -> None:
         self.event = event
-        self._encoded = b"42[" + msgspec.json.encode(event) + b"," + data + b"]"
+        self.encoded = b"42[" + msgspec.json.encode(event) + b"," + data + b"]"
+
+    @classmethod
+    def received(cls, encoded: bytes) -> "Packet":
+        """An event that another node has encoded. Raises ValueError when it is none."""
+        if not encoded.startswith(b"42["):
+            raise ValueError("not an encoded event")
+        packet = cls.__new__(cls)
+        packet.event, packet.encoded = "", encoded
+        return packet
 
     @cached_property
     def payload(self) -> str:
         """The packet as polling carries it."""
-        return self._encoded.decode()
+        return self.encoded.decode()
 
     @cached_property
     def frame(self) -> bytes:
         """The complete WebSocket frame."""
-        return frame(self._encoded)
+        return frame(self.encoded)
 
     @property
     def size(self) -> int:
         """Length of the packet, in bytes."""
-        return len(self._encoded)
+        return len(self.encoded)
 
 
 class Bundle:

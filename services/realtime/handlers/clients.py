@@ -16,6 +16,7 @@ from services.realtime.domain.hub import Hub
 from services.realtime.domain.registry import Identity, Outlet, Socket
 from services.realtime.engine.session import SLOW, TOO_FAST
 from services.realtime.handlers.recovery import Recovery
+from services.realtime.handlers.rooms import Rooms
 from services.realtime.socketio_adapter import NotNow, Refused
 
 logger = logging.getLogger(__name__)
@@ -42,9 +43,10 @@ class ClientHandlers:
     """Answers the clients' events. Whatever they send gets an answer, never silence or a traceback."""
 
     def __init__(
-        self, hub: Hub, verifier: Verifier, recovery: Recovery, admission: Admission, trusted_hops: int
+        self, hub: Hub, rooms: Rooms, verifier: Verifier, recovery: Recovery, admission: Admission, trusted_hops: int
     ) -> None:
         self._hub = hub
+        self._rooms = rooms
         self._recovery = recovery
         self._verifier = verifier
         self._admission = admission
@@ -141,6 +143,7 @@ class ClientHandlers:
 
     async def _subscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
         answer = self._hub.subscribe(socket, _names("subscribe", arguments))
+        await self._rooms.hear(answer.subscribed)
         self._hub.mark(socket)  # before the answer: who has that will find its channels again
         _after_the_answer(self._hub.join, socket, answer.subscribed)
         return dict(msgspec.to_builtins(answer))

@@ -8,6 +8,7 @@ from services.realtime.domain.payloads import UserEvent
 from services.realtime.domain.recovery import Offset, decode
 from services.realtime.domain.registry import Identity
 from services.realtime.handlers.history import History
+from services.realtime.handlers.rooms import Rooms
 from services.realtime.translation import user_event_of
 
 MOST = 200  # events: who has missed more begins anew, and reads the rest with GET /api/notifications
@@ -27,8 +28,9 @@ class Recovered:
 class Recovery:
     """Finds out what clients have missed."""
 
-    def __init__(self, hub: Hub, history: History) -> None:
+    def __init__(self, hub: Hub, rooms: Rooms, history: History) -> None:
         self._hub = hub
+        self._rooms = rooms
         self._history = history
 
     async def recover(self, auth: object, identity: Identity | None) -> Recovered | None:
@@ -38,10 +40,12 @@ class Recovery:
             return None
         if offset.user_id != (identity.user_id if identity else ""):
             return None
+        channels = [name for name in offset.channels if self._hub.has_channel(name)]
+        await self._rooms.hear(channels)  # first: nothing may happen between the last look at the stream and the return
         missed = await self._missed(offset) if identity else []
         if missed is None or len(missed) > MOST:
             return None
-        return Recovered(pid, offset.channels, max([offset.after, *(event.id for event in missed)]), missed)
+        return Recovered(pid, channels, max([offset.after, *(event.id for event in missed)]), missed)
 
     async def _missed(self, offset: Offset) -> list[UserEvent] | None:
         recent, seen = self._hub.recent, self._hub.recent.last

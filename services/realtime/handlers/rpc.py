@@ -17,7 +17,7 @@ from services.kit.caller import caller_of
 from services.kit.clock import Clock
 from services.kit.errors import FieldError, InvalidInput
 from services.realtime.domain.channels import InvalidChannel, parse
-from services.realtime.domain.packets import fault_of_event_name
+from services.realtime.domain.packets import Packet, fault_of_event_name
 from services.realtime.handlers.history import History
 from services.realtime.handlers.stats import Cluster
 from services.realtime.handlers.subjects import EVERYBODY, EVERYBODY_SUBJECT, ROOM_SUBJECT
@@ -76,7 +76,7 @@ class RealtimeHandlers(realtime_service_pb2_grpc.RealtimeServiceServicer):
         """Send an event to a channel's subscribers on all nodes."""
         caller_of(context).require_scope("admin")
         _check(_fault_of_channel(request.channel), _fault_of_event(request.event))
-        event = RoomEvent(channel=request.channel, event=request.event, data_json=_json_of(request.data))
+        event = _broadcast(request.channel, request.event, request.data)
         await self._bus.publish(f"{ROOM_SUBJECT}{request.channel}", event)
         return pb.BroadcastToChannelResponse()
 
@@ -84,7 +84,7 @@ class RealtimeHandlers(realtime_service_pb2_grpc.RealtimeServiceServicer):
         """Send an event to every socket on all nodes."""
         caller_of(context).require_scope("admin")
         _check(_fault_of_event(request.event))
-        event = RoomEvent(channel=EVERYBODY, event=request.event, data_json=_json_of(request.data))
+        event = _broadcast(EVERYBODY, request.event, request.data)
         await self._bus.publish(EVERYBODY_SUBJECT, event)
         return pb.BroadcastToAllResponse()
 
@@ -133,6 +133,11 @@ def _fault_of_channel(channel: str) -> FieldError | None:
 
 def _fault_of_limit(limit: int) -> FieldError | None:
     return None if 0 <= limit <= MAX_LIMIT else FieldError("limit", f"is between 1 and {MAX_LIMIT}")
+
+
+def _broadcast(channel: str, event: str, data: Struct) -> RoomEvent:
+    """Encoded here, once, for the clients of all nodes."""
+    return RoomEvent(channel=channel, packet=Packet(event, _json_of(data)).encoded)
 
 
 def _json_of(data: Struct) -> bytes:

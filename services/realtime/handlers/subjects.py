@@ -1,4 +1,7 @@
-"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Watches over tokens and slow sockets too."""
+"""What NATS brings: ticks, candles and broadcasts become calls of the hub. Watches over tokens and slow sockets too.
+
+Broadcasts to everybody are heard always, those to a channel while it has members here (see `rooms`).
+"""
 
 import logging
 from typing import Protocol
@@ -8,7 +11,7 @@ from cryptovault.events.v1.events_pb2 import CandleUpdate, RoomEvent, Tick
 from services.kit.bus import Delivery, Handler
 from services.kit.clock import Clock
 from services.realtime.domain.hub import Hub
-from services.realtime.translation import candle_of, is_json_object, tick_of, user_event_of
+from services.realtime.translation import candle_of, packet_of, tick_of, user_event_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class SubjectHandlers:
         """Begin to listen."""
         await bus.subscribe("cv.tick.>", self.tick)
         await bus.subscribe("cv.candle.>", self.candle)
-        await bus.subscribe(f"{ROOM_SUBJECT}>", self.room)
+        await bus.subscribe(EVERYBODY_SUBJECT, self.room)
 
     async def tick(self, delivery: Delivery) -> None:
         """A new price."""
@@ -52,11 +55,13 @@ class SubjectHandlers:
 
     async def room(self, delivery: Delivery) -> None:
         """A broadcast to a channel or to everybody."""
+        if not self._hub.registry:
+            return
         event = RoomEvent.FromString(delivery.data)
-        if is_json_object(event.data_json):
-            self._hub.broadcast(event.channel, event.event, event.data_json)
-        else:
-            logger.warning("a broadcast on %s carries no JSON object and is dropped", delivery.subject)
+        try:
+            self._hub.post(event.channel, packet_of(event))
+        except ValueError:
+            logger.warning("a broadcast on %s carries no event and is dropped", delivery.subject)
 
     async def user(self, sequence: int, data: bytes) -> None:
         """An event for one user, with its sequence in the stream."""

@@ -27,6 +27,7 @@ from services.realtime.domain.registry import Socket
 from services.realtime.engine.session import Options
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.handlers.recovery import Recovery
+from services.realtime.handlers.rooms import Rooms
 from services.realtime.handlers.subjects import SubjectHandlers
 from services.realtime.socketio_adapter import SocketServer
 
@@ -131,10 +132,16 @@ class Node:
         self.hub = Hub("node-1", Market(Rates(prices=20, symbol=50, candles=50)), self.clock, max_subscriptions=50)
         self.history = FakeHistory()
         Flusher(self.hub, self.clock)
-        self.clients = ClientHandlers(
-            self.hub, FakeVerifier(), Recovery(self.hub, self.history), Admission(per_address), trusted_hops
-        )
         self.subjects = SubjectHandlers(self.hub, self.clock)
+        self.rooms = Rooms(self.bus, self.subjects.room, self.hub.registry.members, self.clock)
+        self.clients = ClientHandlers(
+            self.hub,
+            self.rooms,
+            FakeVerifier(),
+            Recovery(self.hub, self.rooms, self.history),
+            Admission(per_address),
+            trusted_hops,
+        )
         listening = Listening(
             host="127.0.0.1",
             port=port,

@@ -28,7 +28,7 @@ from cryptovault.realtime.v1 import stats_pb2 as cryptovault_dot_realtime_dot_v1
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cryptovault/events/v1/events.proto\x12\x15\x63ryptovault.events.v1\x1a cryptovault/cache/v1/stats.proto\x1a!cryptovault/prices/v1/price.proto\x1a#cryptovault/realtime/v1/stats.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n\x04Tick\x12+\n\x05price\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Price\"_\n\x0c\x43\x61ndleUpdate\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x10\n\x08interval\x18\x02 \x01(\t\x12-\n\x06\x63\x61ndle\x18\x03 \x01(\x0b\x32\x1d.cryptovault.prices.v1.Candle\"n\n\tUserEvent\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x11\n\tdata_json\x18\x03 \x01(\x0c\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\tRoomEvent\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x11\n\tdata_json\x18\x03 \x01(\x0c\"R\n\x11\x43\x61\x63heInvalidation\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x10\n\x08patterns\x18\x03 \x03(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\"\x81\x01\n\x0b\x41uthRevoked\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x0cVenueChanged\x12+\n\x05venue\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Venue\"\xf6\x01\n\x0cServiceStats\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07replica\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x06\x63\x61\x63hes\x18\x04 \x03(\x0b\x32 .cryptovault.cache.v1.CacheStats\x12\x35\n\x07sockets\x18\x05 \x01(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12\x16\n\x0eresident_bytes\x18\x06 \x01(\x04\x12\x13\n\x0bloop_lag_ms\x18\x07 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cryptovault/events/v1/events.proto\x12\x15\x63ryptovault.events.v1\x1a cryptovault/cache/v1/stats.proto\x1a!cryptovault/prices/v1/price.proto\x1a#cryptovault/realtime/v1/stats.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n\x04Tick\x12+\n\x05price\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Price\"_\n\x0c\x43\x61ndleUpdate\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x10\n\x08interval\x18\x02 \x01(\t\x12-\n\x06\x63\x61ndle\x18\x03 \x01(\x0b\x32\x1d.cryptovault.prices.v1.Candle\"n\n\tUserEvent\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x11\n\tdata_json\x18\x03 \x01(\x0c\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\tRoomEvent\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x11\n\tdata_json\x18\x03 \x01(\x0c\x12\x0e\n\x06packet\x18\x04 \x01(\x0c\"R\n\x11\x43\x61\x63heInvalidation\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x10\n\x08patterns\x18\x03 \x03(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\"\x81\x01\n\x0b\x41uthRevoked\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x0cVenueChanged\x12+\n\x05venue\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Venue\"\xf6\x01\n\x0cServiceStats\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07replica\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x06\x63\x61\x63hes\x18\x04 \x03(\x0b\x32 .cryptovault.cache.v1.CacheStats\x12\x35\n\x07sockets\x18\x05 \x01(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12\x16\n\x0eresident_bytes\x18\x06 \x01(\x04\x12\x13\n\x0bloop_lag_ms\x18\x07 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USEREVENT']._serialized_start=350
   _globals['_USEREVENT']._serialized_end=460
   _globals['_ROOMEVENT']._serialized_start=462
-  _globals['_ROOMEVENT']._serialized_end=524
-  _globals['_CACHEINVALIDATION']._serialized_start=526
-  _globals['_CACHEINVALIDATION']._serialized_end=608
-  _globals['_AUTHREVOKED']._serialized_start=611
-  _globals['_AUTHREVOKED']._serialized_end=740
-  _globals['_VENUECHANGED']._serialized_start=742
-  _globals['_VENUECHANGED']._serialized_end=801
-  _globals['_SERVICESTATS']._serialized_start=804
-  _globals['_SERVICESTATS']._serialized_end=1050
+  _globals['_ROOMEVENT']._serialized_end=540
+  _globals['_CACHEINVALIDATION']._serialized_start=542
+  _globals['_CACHEINVALIDATION']._serialized_end=624
+  _globals['_AUTHREVOKED']._serialized_start=627
+  _globals['_AUTHREVOKED']._serialized_end=756
+  _globals['_VENUECHANGED']._serialized_start=758
+  _globals['_VENUECHANGED']._serialized_end=817
+  _globals['_SERVICESTATS']._serialized_start=820
+  _globals['_SERVICESTATS']._serialized_end=1066
 # @@protoc_insertion_point(module_scope)

@@ -123,22 +123,26 @@ class RoomEvent(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     DATA_JSON_FIELD_NUMBER: _builtins.int
+    PACKET_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """The channel."""
     event: _builtins.str
-    """Name of the event."""
+    """Name of the event. Not needed with `packet`."""
     data_json: _builtins.bytes
-    """What it carries, as a JSON object."""
+    """What it carries, as a JSON object. Not needed with `packet`."""
+    packet: _builtins.bytes
+    """The event as clients get it, encoded by the node that sends it: a Socket.IO EVENT inside an Engine.IO MESSAGE."""
     def __init__(
         self,
         *,
         channel: _builtins.str = ...,
         event: _builtins.str = ...,
         data_json: _builtins.bytes = ...,
+        packet: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "data_json", b"data_json", "event", b"event"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "data_json", b"data_json", "event", b"event", "packet", b"packet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
