@@ -12,7 +12,7 @@ from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError
 
 from services.realtime.domain.packets import Bundle, Packet
-from services.realtime.domain.registry import Outlet
+from services.realtime.domain.registry import Outlet, Write
 from services.realtime.engine.session import BY_SERVER, SLOW, TOO_FAST, Options, Session
 from services.realtime.socketio_server import SocketIO
 
@@ -142,9 +142,14 @@ class _Client:
         """Either "websocket" or "polling"."""
         return self._session.link.name
 
-    def send(self, packet: Packet | Bundle) -> None:
+    @property
+    def write(self) -> Write:
+        """See Outlet."""
+        return self._session.write
+
+    def send(self, packet: Packet | Bundle, taken: int = 0) -> None:
         """Write one or several events, after whatever was written before."""
-        self._session.send(packet)
+        self._session.send(packet, taken)
 
     def disconnect(self) -> None:
         """End the Socket.IO connection, and a little later the transport, should the client keep it."""

@@ -19,6 +19,7 @@ class Flusher:
         self._timer: asyncio.TimerHandle | None = None
         self._set_for = float("inf")
         hub.market.on_waiting(lambda due: self._set(max(due, clock.monotonic() + GATHERING)))
+        hub.fanout.on_waiting(self._work_soon)
 
     def _set(self, moment: float) -> None:
         if moment >= self._set_for:
@@ -30,9 +31,20 @@ class Flusher:
 
     def _flush(self) -> None:
         self._timer, self._set_for = None, float("inf")
+        if self._hub.fanout.busy:  # what is due goes on being conflated
+            self._set(self._clock.monotonic() + GATHERING)
+            return
         try:
             self._hub.flush()
         finally:
             due = self._hub.market.next_due
             if due < float("inf"):
                 self._set(due)
+
+    def _work_soon(self) -> None:
+        self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        """The next slice of a fan-out, after the loop has looked after everybody else."""
+        if self._hub.fanout.work():
+            self._work_soon()

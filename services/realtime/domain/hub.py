@@ -9,6 +9,7 @@ from services.kit.clock import Clock
 from services.realtime.domain import payloads
 from services.realtime.domain.channels import NOTIFICATIONS, Channel, InvalidChannel, Kind, parse
 from services.realtime.domain.expiry import Expiries
+from services.realtime.domain.fanout import Fanout, Letter, letters
 from services.realtime.domain.laggards import Laggards
 from services.realtime.domain.market import Market, packets_of
 from services.realtime.domain.meter import Meter
@@ -16,7 +17,7 @@ from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.payloads import MILLISECONDS, Rejection, Subscribed, UserEvent, encode
 from services.realtime.domain.recovery import Offset, RecentEvents
 from services.realtime.domain.recovery import encode as encode_offset
-from services.realtime.domain.registry import Identity, Registry, Socket
+from services.realtime.domain.registry import Audience, Identity, Registry, Socket
 
 
 class Hub:
@@ -32,6 +33,7 @@ class Hub:
         self.recent = RecentEvents()
         self._expiries = Expiries()
         self._laggards = Laggards(self.meter)
+        self.fanout = Fanout(self.registry, self._laggards, self.meter, clock)
 
     def connect(self, socket: Socket, identity: Identity | None) -> None:
         """Take in a new socket."""
@@ -115,18 +117,15 @@ class Hub:
                 continue
             ended.append(name)
             self._laggards.leave(socket, name)
+            self.fanout.leave(socket)
             if self.registry.leave(socket, name):
                 self.market.close(channel)
         return ended
 
     def flush(self) -> None:
         """Send what is due on all channels."""
-        sent_at = self._milliseconds()
-        for dispatch in self.market.due(self._clock.monotonic(), sent_at):
-            members = self._laggards.keep(dispatch, self.registry.members(dispatch.channel))
-            for packet in dispatch.packets:
-                self._send(packet, members)
-            self.meter.delayed(dispatch.published_at, sent_at)
+        dispatches = list(self.market.due(self._clock.monotonic(), self._milliseconds()))
+        self.fanout.post(letters(dispatches, self.registry))
 
     def hold(self, socket: Socket) -> None:
         """The socket reads more slowly than it is written to."""
@@ -136,6 +135,11 @@ class Hub:
         """The socket has read what was waiting for it."""
         self._laggards.release(socket, self._clock.monotonic())
         self._catch_up()
+
+    @property
+    def slow(self) -> int:
+        """How many sockets are on the ladder of those that read too slowly."""
+        return len(self._laggards)
 
     def tend(self) -> None:
         """Write to slow sockets what they missed, and cut off those for which there is no hope."""
@@ -152,8 +156,8 @@ class Hub:
 
     def post(self, channel: str, packet: Packet) -> None:
         """Send a packet to the subscribers of a channel, "*" being everybody."""
-        recipients = self.registry.all() if channel == "*" else self.registry.members(channel)
-        self._send(packet, recipients)
+        audience = Audience(self.registry.all()) if channel == "*" else self.registry.audience(channel)
+        self.fanout.post([Letter(packet, audience)])
 
     def deliver(self, event: UserEvent) -> None:
         """Send a user's event to the user's sockets, each once. Events come in the order of their ids."""

@@ -8,7 +8,7 @@ A step is left when the socket has kept up for a while. What waits is bounded by
 of a monotonic clock.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from services.realtime.domain.market import Change, Dispatch
@@ -72,18 +72,14 @@ class Laggards:
         if socket in self._lags:
             self._lags[socket].missed.pop(channel, None)
 
-    def keep(self, dispatch: Dispatch, members: Collection[Socket]) -> Collection[Socket]:
-        """Keep the changes for those that are behind; returns the others."""
-        if not self._lags:
-            return members
-        ready = []
-        for socket in members:
-            lag = self._lags.get(socket)
-            if lag is None or not lag.waits:
-                ready.append(socket)
-            else:
-                lag.missed.setdefault(dispatch.channel, {}).update(dispatch.changes)
-        return ready
+    def keep(self, socket: Socket, dispatches: Iterable[Dispatch]) -> bool:
+        """Keep the changes for later if the socket is behind; returns whether it is."""
+        lag = self._lags.get(socket)
+        if lag is None or not lag.waits:
+            return False
+        for dispatch in dispatches:
+            lag.missed.setdefault(dispatch.channel, {}).update(dispatch.changes)
+        return True
 
     def take_due(self, now: float) -> Iterator[tuple[Socket, Mapping[str, Mapping[str, Change]]]]:
         """The sockets that may be written to, each with what it missed; those that have recovered are forgotten."""

@@ -29,10 +29,7 @@ class Dispatch:
     changes: Mapping[str, Change]
     packets: tuple[Packet, ...]
 
-    @property
-    def published_at(self) -> Iterator[float]:
-        """When each price in it was published, for the delay statistics."""
-        return (change.published_at for change in self.changes.values() if isinstance(change, Tick))
+    newest: float  # when the latest of the prices was published; 0 where there is none
 
 
 class Market:
@@ -55,6 +52,11 @@ class Market:
     def next_due(self) -> float:
         """When there is something to send again; infinite while nothing waits."""
         return min(self._ticking.next_due, self._drawing.next_due)
+
+    @property
+    def offered(self) -> int:
+        """Ticks that channels with subscribers were offered, once for each channel."""
+        return self._ticking.offered
 
     @property
     def replaced(self) -> int:
@@ -117,9 +119,10 @@ class Market:
     def due(self, now: float, sent_at: float) -> Iterator[Dispatch]:
         """What is to be sent now (seconds of a monotonic clock), each channel's changes encoded once."""
         for channel, ticks in self._ticking.take_due(now):
-            yield Dispatch(channel, ticks, packets_of(channel, ticks, sent_at))
+            newest = max(tick.published_at for tick in ticks.values())
+            yield Dispatch(channel, ticks, packets_of(channel, ticks, sent_at), newest)
         for channel, drawn in self._drawing.take_due(now):
-            yield Dispatch(channel, drawn, packets_of(channel, drawn, sent_at))
+            yield Dispatch(channel, drawn, packets_of(channel, drawn, sent_at), newest=0.0)
 
     def _wake(self, moment: float) -> None:
         if self._listener is not None:

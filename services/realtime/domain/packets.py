@@ -26,6 +26,8 @@ _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
 class Packet:
     """One event with its data, a JSON object, ready for every transport."""
 
+    count = 1
+
     def __init__(self, event: str, data: bytes) -> None:
         self.event = event
         self.encoded = b"42[" + msgspec.json.encode(event) + b"," + data + b"]"
@@ -61,15 +63,25 @@ class Bundle:
     def __init__(self, packets: Sequence[Packet]) -> None:
         self.packets = packets
 
-    @property
+    @cached_property
     def payload(self) -> str:
         """The packets as polling carries them."""
         return SEPARATOR.join(packet.payload for packet in self.packets)
 
-    @property
+    @cached_property
     def frame(self) -> bytes:
         """One WebSocket frame after the other."""
-        return b"".join(packet.frame for packet in self.packets)
+        return b"".join([packet.frame for packet in self.packets])
+
+    @property
+    def count(self) -> int:
+        """How many packets there are."""
+        return len(self.packets)
+
+    @property
+    def size(self) -> int:
+        """Length of all packets, in bytes."""
+        return sum(packet.size for packet in self.packets)
 
 
 def fault_of_event_name(name: str) -> str:

@@ -1,6 +1,6 @@
 """Who is connected, as whom, and to which channels; every question answered by an index."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,12 +8,22 @@ from services.realtime.domain.channels import Channel
 from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.payloads import UserEvent
 
+Write = Callable[[bytes], int]
+
 
 class Outlet(Protocol):
     """The way to one client. Nothing here waits, and a client that is gone is no error."""
 
-    def send(self, packet: Packet | Bundle) -> None:
-        """Write one or several events, after whatever was written before."""
+    @property
+    def write(self) -> Write:
+        """The short way: gives a frame to the kernel and returns how many bytes it took; for the rest there is `send`.
+
+        Raises OSError when only `send` will do. It stays the same for as long as the client is connected.
+        """
+        ...
+
+    def send(self, packet: Packet | Bundle, taken: int = 0) -> None:
+        """Write one or several events, after whatever was written before, but for what `write` took."""
         ...
 
     def disconnect(self) -> None:
@@ -56,6 +66,27 @@ class Socket:
     backlog: list[UserEvent] | None = None  # user events that wait until the socket has been greeted
 
 
+class Audience:
+    """Some sockets and their ways to write, side by side: a fan-out walks along the second list and nothing else."""
+
+    __slots__ = ("sockets", "writes")
+
+    def __init__(self, sockets: Iterable[Socket]) -> None:
+        self.sockets = list(sockets)
+        self.writes = [socket.outlet.write for socket in self.sockets]
+
+    def __len__(self) -> int:
+        return len(self.sockets)
+
+    def part(self, begin: int, end: int) -> "Audience":
+        """Some of them."""
+        if end - begin == len(self):
+            return self
+        part = Audience(())
+        part.sockets, part.writes = self.sockets[begin:end], self.writes[begin:end]
+        return part
+
+
 class Registry:
     """All sockets of this node."""
 
@@ -64,6 +95,7 @@ class Registry:
         self._users: dict[str, set[Socket]] = {}
         self._sessions: dict[str, set[Socket]] = {}
         self._members: dict[str, set[Socket]] = {}
+        self._audiences: dict[str, Audience] = {}  # the members of channels, until they change
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -90,6 +122,15 @@ class Registry:
     def members(self, channel: str) -> Collection[Socket]:
         """The subscribers of a channel."""
         return self._members.get(channel, ())
+
+    def audience(self, channel: str) -> Audience:
+        """The subscribers of a channel, to be written to."""
+        audience = self._audiences.get(channel)
+        if audience is None:
+            audience = Audience(self.members(channel))
+            if audience.sockets:
+                self._audiences[channel] = audience
+        return audience
 
     def member_counts(self) -> dict[str, int]:
         """Number of subscribers by channel."""
@@ -123,10 +164,12 @@ class Registry:
         """Subscribe; returns whether the channel had no subscriber before."""
         members = self._members.setdefault(channel, set())
         members.add(socket)
+        self._audiences.pop(channel, None)
         return len(members) == 1
 
     def leave(self, socket: Socket, channel: str) -> bool:
         """Unsubscribe; returns whether the channel has no subscriber any more."""
+        self._audiences.pop(channel, None)
         return _discard(self._members, channel, socket)
 
 

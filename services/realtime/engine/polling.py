@@ -5,6 +5,7 @@ import asyncio
 from services.realtime.domain.packets import SEPARATOR
 from services.realtime.engine.link import Receiver
 from services.realtime.engine.packets import CLOSE_PACKET, NOOP_PACKET, Sendable
+from services.realtime.engine.wire import Wire
 
 
 class Overlap(Exception):
@@ -26,7 +27,10 @@ class Polling:
         self.unsent = 0  # characters
         self.upgrading = False
 
-    def send(self, packet: Sendable) -> None:
+    def adopt(self, wire: Wire) -> None:
+        """There is nothing to write to; the wire stays shut."""
+
+    def send(self, packet: Sendable, taken: int = 0) -> None:
         """Let a packet wait for the next poll, or end the one that waits."""
         self._outbox.append(packet)
         self.unsent += len(packet.payload)

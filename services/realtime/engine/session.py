@@ -10,6 +10,7 @@ from services.realtime.engine import packets
 from services.realtime.engine.packets import Received, Sendable
 from services.realtime.engine.polling import Polling
 from services.realtime.engine.websocket import WebSocket
+from services.realtime.engine.wire import Wire
 
 # Why a session ended, in the words of python-socketio.
 BY_SERVER = "server disconnect"
@@ -82,9 +83,11 @@ class Session:
         "_paced",
         "_pinged_at",
         "_reason",
+        "_wire",
         "address",
         "id",
         "slow",
+        "write",
     )
 
     def __init__(self, owner: Owner, sid: str, address: str, link: Polling | WebSocket, now: float) -> None:
@@ -99,7 +102,10 @@ class Session:
         # As if pinged a little while ago, at random: clients that came together are not pinged together.
         self._pinged_at = now - random.uniform(0.05, 0.25) * owner.options.ping_interval
         self._paced = now
+        self._wire = Wire()
+        self.write = self._wire.send  # see Outlet.write
         link.receiver = self
+        link.adopt(self._wire)
 
     @property
     def closed(self) -> bool:
@@ -111,11 +117,11 @@ class Session:
         """The transport."""
         return self._link
 
-    def send(self, packet: Sendable) -> None:
-        """Send a packet, after whatever was sent before."""
+    def send(self, packet: Sendable, taken: int = 0) -> None:
+        """Send a packet, after whatever was sent before, but for those bytes that `write` has taken already."""
         if self._reason:
             return
-        self._link.send(packet)
+        self._link.send(packet, taken)
         if self.slow and self._link.unsent > self._owner.options.max_buffer:
             self.cut(SLOW)
 
@@ -164,6 +170,7 @@ class Session:
         """The WebSocket takes over, beginning with what polling has not delivered."""
         polling, self._link = self._link, websocket
         websocket.receiver = self
+        websocket.adopt(self._wire)
         if isinstance(polling, Polling):
             for packet in polling.take():
                 websocket.send(packet)

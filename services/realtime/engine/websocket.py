@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import socket
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from services.realtime.engine import frames
 from services.realtime.engine.frames import FrameError, FrameReader, close_frame
 from services.realtime.engine.link import Receiver
 from services.realtime.engine.packets import MESSAGE, Malformed, Received, Sendable, decode
+from services.realtime.engine.wire import UNSENT, Wire
 
 CLOSE_TIMEOUT = 2.0  # seconds a client may take to confirm the end
 
@@ -26,13 +28,15 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 class WebSocket(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_closing", "_reader", "_siblings", "_transport", "receiver")
+    __slots__ = ("_closing", "_reader", "_siblings", "_transport", "_waits", "_wire", "receiver")
 
     name = "websocket"
     receiver: Receiver
 
     def __init__(self, transport: asyncio.Transport, max_message: int, siblings: "WebSockets") -> None:
         self._transport = transport
+        self._wire: Wire | None = None
+        self._waits = True  # whether the transport may hold back what must leave first; then the wire is shut
         self._siblings = siblings
         self._siblings.add(self)
         self._reader = FrameReader(max_message)
@@ -43,22 +47,27 @@ class WebSocket(asyncio.Protocol):
         """Bytes that the client has left unread."""
         return self._transport.get_write_buffer_size()
 
-    def send(self, packet: Sendable) -> None:
-        """Write a packet."""
+    def adopt(self, wire: Wire) -> None:
+        """Write by this wire from now on."""
+        self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+        self._wire = wire
+
+    def send(self, packet: Sendable, taken: int = 0) -> None:
+        """Write a packet, but for those bytes of its frame that the wire has taken already."""
         if not self._closing:
-            self._transport.write(packet.frame)
+            self._write(packet.frame[taken:])
 
     def close(self, by_client: bool = False, code: int = frames.NORMAL_CLOSURE) -> None:
         """Say goodbye, and wait a little for the answer, so that the client reads everything before it."""
         if self._closing:
             return
-        self._closing = True
-        self._transport.write(close_frame(code))
+        self._write(close_frame(code))
+        self._end()
         asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
 
     def abort(self) -> None:
         """End at once; what was not sent is dropped."""
-        self._closing = True
+        self._end()
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -72,7 +81,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
-        self._closing = True
+        self._end()
         self._siblings.discard(self)
         self.receiver.lost()
 
@@ -90,7 +99,7 @@ class WebSocket(asyncio.Protocol):
         elif self._closing:
             return
         elif opcode == frames.PING:
-            self._transport.write(frame(payload, frames.PONG))
+            self._write(frame(payload, frames.PONG))
         elif opcode == TEXT:
             self.receiver.received(decode(_text(payload)))
         elif opcode == BINARY:
@@ -98,9 +107,30 @@ class WebSocket(asyncio.Protocol):
 
     def _confirm_close(self) -> None:
         if not self._closing:
-            self._closing = True
-            self._transport.write(close_frame(frames.NORMAL_CLOSURE))
+            self._write(close_frame(frames.NORMAL_CLOSURE))
+            self._end()
         self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        """By the wire; what that does not take waits in the transport, and so does all that comes after it."""
+        wire = self._wire
+        if wire is not None and self._waits and not self._transport.get_write_buffer_size():
+            self._waits = False
+            wire.open(self._transport.get_extra_info("socket"))
+        taken = 0 if wire is None or self._waits else wire.take(data)
+        if taken < len(data):
+            self._hold_back()
+            self._transport.write(data[taken:])
+
+    def _hold_back(self) -> None:
+        self._waits = True
+        if self._wire is not None:
+            self._wire.shut()
+
+    def _end(self) -> None:
+        """Nothing more is written; what waits still leaves."""
+        self._closing = True
+        self._hold_back()
 
 
 class WebSockets:

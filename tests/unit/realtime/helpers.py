@@ -49,7 +49,10 @@ class FakeOutlet:
         self.disconnected = False
         self.closed = False
 
-    def send(self, packet: Packet) -> None:
+    def write(self, frame: bytes) -> int:
+        raise BlockingIOError
+
+    def send(self, packet: Packet, taken: int = 0) -> None:
         self.packets.append(packet)
 
     def disconnect(self) -> None:

@@ -1,0 +1,118 @@
+"""Writing to many: in slices, joined, and by the short way where there is one."""
+
+from services.realtime.domain import fanout
+from services.realtime.domain.packets import Packet
+from services.realtime.domain.registry import Audience, Socket
+from tests.unit.realtime.helpers import NOW, FakeOutlet, build_hub, join, tick
+
+BTC, ETH = "prices:BTC-USD", "prices:ETH-USD"
+
+
+class DirectOutlet(FakeOutlet):
+    """Takes so many bytes by the short way."""
+
+    def __init__(self, takes: int) -> None:
+        super().__init__()
+        self.takes = takes
+        self.written = b""
+
+    def write(self, frame: bytes) -> int:
+        self.written += frame[: self.takes]
+        return min(self.takes, len(frame))
+
+    def send(self, packet, taken=0):
+        self.written += packet.frame[taken:]
+
+
+def crowd(clock, size, *channels):
+    """A hub with a listener that remembers whether work waits, and sockets."""
+    hub = build_hub(clock)
+    woken = []
+    hub.fanout.on_waiting(lambda: woken.append(True))
+    hub.market.learn(["BTC-USD", "ETH-USD"])
+    members = [join(hub, *channels, id=f"s{number}") for number in range(size)]
+    return hub, members, woken
+
+
+def received(members):
+    return sum(bool(outlet.events("price_update")) for _, outlet in members)
+
+
+def test_a_frame_leaves_by_the_short_way_and_its_rest_by_the_long_one():
+    outlets = [DirectOutlet(1000), DirectOutlet(7), DirectOutlet(0)]
+    packet = Packet("note", b"{}")
+    fanout.give(packet, Audience(Socket(str(outlet.takes), outlet) for outlet in outlets))
+    assert [outlet.written for outlet in outlets] == [packet.frame] * 3
+
+
+def test_many_are_written_to_in_slices(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 10)
+    hub, members, woken = crowd(clock, 25, "prices")
+    hub.market.tick(tick())
+    hub.flush()
+    assert (received(members), woken) == (10, [True])
+    assert (hub.fanout.work(), received(members)) == (True, 20)
+    assert (hub.fanout.work(), received(members)) == (False, 25)
+
+
+def test_what_is_posted_meanwhile_leaves_afterwards(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, members, woken = crowd(clock, 2)
+    for name in ("one", "two"):
+        hub.broadcast("*", name, b"{}")
+    while hub.fanout.work():
+        pass
+    assert [[name for name, _ in outlet.events()] for _, outlet in members] == [["one", "two"]] * 2
+    assert woken == [True]
+
+
+def test_channels_that_are_due_together_leave_in_one_write(clock):
+    hub, members, _ = crowd(clock, 2, BTC, ETH)
+    _, half = join(hub, ETH, id="half")
+    hub.market.tick(tick("BTC-USD"))
+    hub.market.tick(tick("ETH-USD"))
+    hub.flush()
+    assert [len(outlet.packets) for _, outlet in members] == [1, 1]
+    assert members[0][1].packets[0] is members[1][1].packets[0]
+    assert [list(update["prices"]) for update in members[0][1].events("price_update")] == [["BTC-USD"], ["ETH-USD"]]
+    assert [list(update["prices"]) for update in half.events("price_update")] == [["ETH-USD"]]
+    assert hub.meter.messages_sent == 5
+
+
+def test_who_leaves_a_channel_during_a_fan_out_gets_no_more_of_it_but_the_rest(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, members, _ = crowd(clock, 3, BTC, ETH)
+    hub.market.tick(tick("BTC-USD"))
+    hub.market.tick(tick("ETH-USD"))
+    hub.flush()
+    (socket, outlet) = next((one, out) for one, out in members if not out.packets)
+    hub.unsubscribe(socket, [BTC])
+    while hub.fanout.work():
+        pass
+    assert [list(update["prices"]) for update in outlet.events("price_update")] == [["ETH-USD"]]
+    assert received(members) == 3
+
+
+def test_who_joins_during_a_fan_out_has_the_snapshot_and_nothing_twice(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, _, _ = crowd(clock, 3, BTC)
+    hub.market.tick(tick(seq=7))
+    hub.flush()
+    _, newcomer = join(hub, BTC, id="new")
+    while hub.fanout.work():
+        pass
+    assert [update["prices"]["BTC-USD"]["seq"] for update in newcomer.events("price_update")] == [7]
+
+
+def test_who_falls_behind_during_a_fan_out_gets_the_changes_later(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, members, _ = crowd(clock, 3, BTC)
+    hub.market.tick(tick(seq=7, published_at=NOW + 1))
+    hub.flush()
+    socket, outlet = next((one, out) for one, out in members if not out.packets)
+    hub.hold(socket)
+    while hub.fanout.work():
+        pass
+    assert outlet.packets == []
+    hub.release(socket)
+    assert [update["prices"]["BTC-USD"]["seq"] for update in outlet.events("price_update")] == [7]
