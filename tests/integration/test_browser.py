@@ -1,5 +1,6 @@
 """The dashboard in a real browser: prices move, their age and the connection are seen, no rule is broken."""
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,28 @@ def test_a_symbol_has_a_page_with_its_sources(page: Page, stack: Stack, tmp_path
     page.locator('[data-symbol="BTC-USD"] a').first.click(timeout=15_000)
     expect(page.get_by_text("binance", exact=False).first).to_be_visible(timeout=15_000)
     assert page.url.endswith("/symbols/BTC-USD")
+
+
+def test_an_api_key_is_shown_once_works_and_is_revoked(page: Page, stack: Stack, complaints: list[str]):
+    email = f"{secrets.token_hex(6)}@example.org"
+    page.goto(stack.url + "/register")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill("correct horse battery staple")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=15_000)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_label("Name").fill("bot")
+    page.get_by_role("button", name="Create key").click()
+    key = page.get_by_label("The new API key").input_value(timeout=15_000)
+    assert stack.get("/api/auth/me", headers={"X-API-Key": key}).json()["email"] == email
+    page.reload()
+    expect(page.get_by_test_id("api-key")).to_contain_text("bot", timeout=15_000)
+    assert key not in page.content()
+    page.get_by_role("button", name="Revoke bot").click()
+    page.get_by_role("button", name="Really revoke bot?").click()
+    until(lambda: stack.get("/api/auth/me", headers={"X-API-Key": key}).status_code == 401, 15)
+    expect(page.get_by_test_id("api-key")).to_have_count(0)
+    assert complaints == []
 
 
 def test_the_docs_page_lists_the_api_without_any_outside_host(page: Page, stack: Stack, complaints: list[str]):

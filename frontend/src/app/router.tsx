@@ -13,6 +13,7 @@ const load = {
   symbol: () => import('@/app/routes/symbol'),
   system: () => import('@/app/routes/system'),
   notifications: () => import('@/app/routes/notifications'),
+  account: () => import('@/app/routes/account'),
   signIn: () => import('@/app/routes/sign-in'),
   register: () => import('@/app/routes/register'),
   notFound: () => import('@/app/routes/not-found'),
@@ -23,6 +24,7 @@ const ROUTES: readonly { path?: string; Page: ComponentType }[] = [
   { path: paths.symbol, Page: lazy(load.symbol) },
   { path: paths.system, Page: lazy(load.system) },
   { path: paths.notifications, Page: lazy(load.notifications) },
+  { path: paths.account, Page: lazy(load.account) },
   { path: paths.signIn, Page: lazy(load.signIn) },
   { path: paths.register, Page: lazy(load.register) },
   { Page: lazy(load.notFound) },
@@ -31,6 +33,7 @@ const ROUTES: readonly { path?: string; Page: ComponentType }[] = [
 const NAVIGATION = [
   { path: paths.markets, label: 'Markets', preload: load.markets },
   { path: paths.notifications, label: 'Notifications', preload: load.notifications },
+  { path: paths.account, label: 'Account', preload: load.account },
   { path: paths.system, label: 'System', preload: load.system },
 ];
 

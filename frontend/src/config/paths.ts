@@ -4,6 +4,7 @@ export const paths = {
   symbol: '/symbols/:symbol',
   system: '/system',
   notifications: '/notifications',
+  account: '/account',
   signIn: '/sign-in',
   register: '/register',
 } as const;

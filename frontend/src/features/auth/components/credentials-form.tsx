@@ -21,9 +21,11 @@ interface CredentialsFormProps {
   /** Called with the values by field name; what it throws is shown, at the fields it names. */
   readonly submit: (values: Readonly<Record<string, string>>) => Promise<void>;
   readonly onDone: () => void;
+  /** Further choices, between the fields and the button. */
+  readonly children?: ReactNode;
 }
 
-export function CredentialsForm({ fields, action, submit, onDone }: CredentialsFormProps): ReactNode {
+export function CredentialsForm({ fields, action, submit, onDone, children }: CredentialsFormProps): ReactNode {
   // Not repeated by itself: a second attempt at signing in is the user's to make.
   const mutation = useMutation({
     mutationFn: (values: Readonly<Record<string, string>>) => submit(values),
@@ -41,6 +43,7 @@ export function CredentialsForm({ fields, action, submit, onDone }: CredentialsF
       {fields.map((field) => (
         <Field key={field.name} {...field} problem={problems.get(field.name)} />
       ))}
+      {children}
       <Button type="submit" look="primary" disabled={mutation.isPending}>
         {mutation.isPending ? 'One moment…' : action}
       </Button>
