@@ -22,6 +22,7 @@ from nats.js.api import StorageType, StreamConfig
 from opentelemetry import context
 
 from services.kit import telemetry
+from services.kit.cancellation import end
 from services.kit.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -217,9 +218,9 @@ class Bus:
     async def _close(self) -> None:
         self._closing = True
         if self._connecting is not None:
-            self._connecting.cancel()
+            await end([self._connecting])
             with suppress(asyncio.CancelledError, Exception):
-                await self._connecting
+                self._connecting.result()
         if self.connected:
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await self.client.flush(timeout=1)
