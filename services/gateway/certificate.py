@@ -1,8 +1,11 @@
 """A self-signed certificate for development, made once and used again."""
 
 import datetime
+import fcntl
 import ipaddress
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +33,21 @@ def development_certificate(folder: Path) -> Certificate:
     certificate = Certificate(folder / "localhost.crt", folder / "localhost.key")
     if not _usable(certificate):
         folder.mkdir(parents=True, exist_ok=True)
-        _make(certificate)
+        with _alone(folder):
+            if not _usable(certificate):
+                _make(certificate)
     return certificate
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out: two that write at once would leave the certificate of one and the key of the other."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _usable(certificate: Certificate) -> bool:

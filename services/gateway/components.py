@@ -99,7 +99,7 @@ def _service_probe(upstreams: Upstreams, area: str) -> Probe:
         if not await upstreams[area].check("", PROBE_SECONDS):
             raise Unavailable("not ready")
         if upstreams[area].breaker.state is not State.CLOSED:
-            raise Impaired("calls fail or are too slow: the circuit breaker is open")
+            raise Impaired("calls from here fail or are too slow: the circuit breaker is open")
 
     return probe
 

@@ -24,9 +24,10 @@ NEVER = 10**9
 UNSENT_BYTES = 64 * 1024
 
 
-def hypercorn_config(host: str, port: int, tls_port: int, certificate: Certificate | None) -> Config:
+def hypercorn_config(host: str, port: int, tls_port: int, certificate: Certificate | None, workers: int = 1) -> Config:
     """Hypercorn's settings: what its defaults break under load, and what no client needs to know."""
     config = Config()
+    config.workers = workers  # above 1 the ports are shared (SO_REUSEPORT); the workers are not Hypercorn's
     plain = f"{host}:{port}"
     if certificate is not None:
         config.bind, config.insecure_bind = [f"{host}:{tls_port}"], [plain]
@@ -47,6 +48,18 @@ def hypercorn_config(host: str, port: int, tls_port: int, certificate: Certifica
     config.websocket_ping_interval = 25.0
     config.websocket_max_message_size = MEBIBYTE
     return config
+
+
+def check_ports(config: Config) -> None:
+    """Raises OSError when a port is taken, also by a server that would share it, or the certificate cannot be read."""
+    config.create_ssl_context()
+    shared, config.workers = config.workers, 1
+    try:
+        sockets = config.create_sockets()
+    finally:
+        config.workers = shared
+    for sock in (*sockets.secure_sockets, *sockets.insecure_sockets):
+        sock.close()
 
 
 class HttpServer:

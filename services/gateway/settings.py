@@ -25,6 +25,13 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         "Folder for the certificate that the gateway makes for development when it is given none",
         default=".run/tls",
     )
+    workers: int = setting(
+        "CV_GATEWAY_WORKERS",
+        "Processes that serve on the same ports, each a replica of its own; about one a core",
+        default=1,
+        minimum=1,
+        maximum=256,
+    )
     http2_engine: str = setting(
         "CV_GATEWAY_HTTP2_ENGINE",
         "What speaks HTTP/2: the gateway's engine on ngh2, or Hypercorn's own",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aiohttp
 from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from hypercorn.config import Config
 
 from services.gateway.api import api_routes
 from services.gateway.api_keys import ApiKeys
@@ -19,7 +20,7 @@ from services.gateway.pages import docs_site, own_routes
 from services.gateway.pipeline.response_cache import Stored, Unwritten
 from services.gateway.resilience.lag import LoopLag
 from services.gateway.resilience.statistics import export
-from services.gateway.server import HttpServer, hypercorn_config
+from services.gateway.server import HttpServer, check_ports, hypercorn_config
 from services.gateway.settings import Settings
 from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
@@ -27,6 +28,7 @@ from services.gateway.sockets.target import Target
 from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
+from services.gateway.workers.supervisor import Supervisor
 from services.kit.boot import Runtime, Service
 from services.kit.bus import Bus
 from services.kit.cache import Cache, CacheOptions
@@ -38,7 +40,16 @@ from services.kit.tokens import TokenVerifier
 
 
 async def wire(settings: Settings, runtime: Runtime) -> None:
-    """Put the gateway together."""
+    """Put the gateway together: in this process, or in workers that this one looks after."""
+    if settings.workers == 1:
+        await wire_process(settings, runtime)
+    else:
+        check_ports(_hypercorn(settings))
+        runtime.serve(Supervisor(settings.workers, runtime.replica_id, runtime.stopping))
+
+
+async def wire_process(settings: Settings, runtime: Runtime) -> None:
+    """Put together a process that serves."""
     descriptors = read_descriptors(Path(settings.descriptors) if settings.descriptors else default_descriptors())
     operations = load(descriptors)
     _require_addresses(operations, settings)
@@ -74,8 +85,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     ]
     sockets = WebSocketForwarder(session, target, settings.trusted_proxy_hops, runtime.stopping)
     app = application(pipeline(routes, parts), sockets)
-    config = hypercorn_config(settings.host, settings.port, settings.tls_port, _certificate(settings))
-    runtime.serve(HttpServer(app, config, settings.http2_engine))
+    runtime.serve(HttpServer(app, _hypercorn(settings), settings.http2_engine))
     runtime.background("stats", lambda: runtime.stats.run(bus))
 
 
@@ -115,6 +125,11 @@ async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored
     )
     runtime.stats.add_cache(lambda: cache.statistics().to_proto())
     return cache
+
+
+def _hypercorn(settings: Settings) -> Config:
+    certificate = _certificate(settings)
+    return hypercorn_config(settings.host, settings.port, settings.tls_port, certificate, settings.workers)
 
 
 def _certificate(settings: Settings) -> Certificate | None:
