@@ -19,6 +19,7 @@ from services.gateway.pipeline.exchange import Handler, Route
 from services.gateway.pipeline.identity import ClientIdentity
 from services.gateway.pipeline.problems import Problems
 from services.gateway.pipeline.rate_limit import NO_TIERS, Limiter, RateLimit
+from services.gateway.pipeline.repeats import Repeats
 from services.gateway.pipeline.response_cache import STALE_SHARE, ResponseCache, Stored
 from services.gateway.pipeline.routing import Routing, RoutingTable
 from services.gateway.pipeline.security_headers import SecurityHeaders
@@ -26,6 +27,7 @@ from services.gateway.pipeline.serving import call_route
 from services.gateway.pipeline.tracing import Tracing
 from services.gateway.resilience.lag import LoopLag
 from services.gateway.transcoding.catalog import Rate
+from services.kit import telemetry
 from services.kit.cache import Cache
 from services.kit.clock import Clock
 
@@ -74,15 +76,17 @@ def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
 class Application:
     """The ASGI application: HTTP goes straight to the policies, all else (WebSockets, lifespan) through Starlette."""
 
-    def __init__(self, http: ASGIApp, websocket: ASGIApp) -> None:
-        self._http = http
+    def __init__(self, http: Edge, websocket: ASGIApp) -> None:
+        self.http = http
         self._others = Starlette(routes=[WebSocketRoute("/{path:path}", websocket)])
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle one connection."""
-        return (self._http if scope["type"] == "http" else self._others)(scope, receive, send)
+        return (self.http if scope["type"] == "http" else self._others)(scope, receive, send)
 
 
 def application(handler: Handler, websocket: ASGIApp) -> Application:
     """The policies as an ASGI application, with WebSockets forwarded."""
-    return Application(Edge(handler), websocket)
+    repeats = Repeats(telemetry.root_share())
+    repeats.publish()
+    return Application(Edge(handler, repeats), websocket)

@@ -101,9 +101,13 @@ class TokenVerifier:
     def recall(self, token: str) -> Claims | None:
         """The claims of a token that was verified before and still counts, at once; None: ask `verify`."""
         claims = self._seen.get(sha256(token.encode(errors="replace")).digest())
-        if claims is None or claims.expires_at <= self._clock.time():
-            return None
-        return None if self.revocations.concern(claims.user_id, claims.session_id, claims.epoch) else claims
+        return claims if claims is not None and self.counts(claims) else None
+
+    def counts(self, claims: Claims) -> bool:
+        """Whether claims verified earlier have neither expired nor been revoked since."""
+        if claims.expires_at <= self._clock.time():
+            return False
+        return not self.revocations.concern(claims.user_id, claims.session_id, claims.epoch)
 
     def check(self, claims: Claims) -> None:
         """Raise Unauthenticated if claims verified earlier have expired or been revoked since."""

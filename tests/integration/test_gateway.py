@@ -375,3 +375,11 @@ async def test_wrong_settings_are_all_told_and_exit_with_2() -> None:
     assert process.returncode == 2
     assert all(name.encode() in told for name in environ)
     assert b"did you mean CV_GATEWAY_TLS_PORT?" in told
+
+
+@pytest.mark.parametrize("http2", [False, True])
+async def test_over_both_protocols_a_question_that_comes_again_takes_the_short_way(front: Running, http2: bool) -> None:
+    async with httpx.AsyncClient(http1=not http2, http2=http2) as client:
+        answers = [await client.get(f"{front.plain}/api/prices") for _ in range(4)]
+    assert {answer.content for answer in answers} == {answers[0].content}
+    assert front.harness.repeats.answered == 3

@@ -13,6 +13,8 @@ from services.kit import telemetry
 class Event(StrEnum):
     """What is counted."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python
+
     CONNECTIONS = "connections"  # HTTP/2 connections that began
     HTTP1_CONNECTIONS = "http1_connections"
     REQUESTS = "requests"

@@ -12,6 +12,8 @@ from services.kit import telemetry
 class Outcome(StrEnum):
     """What is counted."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python
+
     HIT = "hit"  # passed
     NEAR = "near"  # passed, with less than a fifth of the quota left
     OVER = "over"  # refused

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
@@ -25,6 +26,10 @@ class Verifier(Protocol):
 
     def recall(self, token: str) -> Claims | None:
         """The claims of a token that was verified before and still counts; None: ask `verify`."""
+        ...
+
+    def counts(self, claims: Claims) -> bool:
+        """Whether claims verified earlier have neither expired nor been revoked since."""
         ...
 
     async def verify(self, token: str) -> Claims:
@@ -59,6 +64,7 @@ class Authentication:
         """Pass the exchange on with its caller."""
         policy, headers = exchange.route.policy if exchange.route else None, exchange.headers
         if policy is None or (policy.access == Declared.PUBLIC and TOKEN not in headers and KEY not in headers):
+            exchange.recall = _anybody
             return self._next(exchange)
         caller = self._recall(exchange)
         if caller is None or not _suffices(caller, policy.access):
@@ -70,11 +76,22 @@ class Authentication:
         token = bearer_token(exchange)
         if token:
             claims = self._verifier.recall(token)
-            return None if claims is None else _session(exchange, claims)
+            if claims is None:
+                return None
+            exchange.recall = partial(self._verifier.counts, claims)
+            return _session(exchange, claims)
         if KEY not in exchange.headers:
             return None
-        holder = self._keys.recall(exchange.text(KEY))
-        return None if holder is None else _program(exchange, holder)
+        key = exchange.text(KEY)
+        holder = self._keys.recall(key)
+        if holder is None:
+            return None
+        exchange.recall = partial(self._is_holder, key, holder)
+        return _program(exchange, holder)
+
+    def _is_holder(self, key: str, holder: Holder) -> bool:
+        """Whether a key still says what it said."""
+        return self._keys.recall(key) is holder
 
     async def _identified(self, exchange: Exchange, access: Access) -> Answer:
         if access == Declared.PUBLIC:
@@ -100,6 +117,10 @@ class Authentication:
         except Unauthenticated as error:
             _challenge(exchange, f'error="invalid_token", error_description="{error.detail}"')
             raise
+
+
+def _anybody() -> bool:
+    return True
 
 
 def bearer_token(exchange: Exchange) -> str:

@@ -30,10 +30,8 @@ class Compression:
     async def __call__(self, exchange: Exchange) -> Answer:
         """The answer, coded as the client likes it best."""
         answer = await self._next(exchange)
-        if answer.stream is None and len(answer.body) < MINIMUM_BYTES:
-            return answer
         coding = choose(exchange.text(b"accept-encoding"))
-        form = answer.forms.get(coding)
+        form = ready_form(answer, coding)
         if form is not None:
             return form
         return await self._form(answer, coding) if worth_compressing(answer) else answer
@@ -49,6 +47,13 @@ class Compression:
             task.add_done_callback(lambda _: self._under_way.pop(key))
         form = answer.forms[coding] = await asyncio.shield(task)
         return form
+
+
+def ready_form(answer: Answer, coding: str) -> Answer | None:
+    """The answer in a coding, if nothing has to be done for it any more."""
+    if answer.stream is None and len(answer.body) < MINIMUM_BYTES:
+        return answer
+    return answer.forms.get(coding)
 
 
 def worth_compressing(answer: Answer) -> bool:

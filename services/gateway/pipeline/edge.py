@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.gateway.errors import ClientGone
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
+from services.gateway.pipeline.repeats import Repeats, question_of
 
 DRAIN_BYTES = 32 * 1024 * 1024  # of an unwanted body that are read and thrown away
 DRAIN_SECONDS = 10.0
@@ -17,11 +18,19 @@ BODILESS = frozenset({204, 304})  # statuses
 class Edge:
     """The ASGI application for HTTP: one exchange a request."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, repeats: Repeats) -> None:
         self._handler = handler
+        self.repeats = repeats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        question = question_of(scope)
+        known = self.repeats.answer(question) if question is not None else None
+        if known is not None:
+            answer, headers = known
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+            return
         exchange = Exchange.from_scope(scope, receive)
         try:
             answer = await self._handler(exchange)
@@ -30,6 +39,8 @@ class Edge:
         if not exchange.body_ended:
             await _drain(exchange)
         headers = _headers(answer, exchange)
+        if question is not None:
+            self.repeats.remember(question, exchange, answer)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if answer.stream is not None:
             await _send_stream(answer.stream, exchange, send)

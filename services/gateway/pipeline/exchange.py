@@ -12,7 +12,8 @@ from starlette.types import Message, Receive, Scope
 from services.gateway.transcoding.catalog import Policy
 from services.kit.caller import Caller
 
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+Headers = list[Header]
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -75,6 +76,10 @@ class Exchange:
     answer_headers: Headers = field(default_factory=list)
     body_ended: bool = False
     gone: bool = False
+    # How policies do their part again, for the same question (pipeline.repeats); None: they cannot.
+    recall: Callable[[], bool] | None = None  # whether the caller still counts
+    kept: "Callable[[], tuple[Answer, Header] | None] | None" = None  # the answer and its age, if it may still be sent
+    charge: Callable[[], Headers | None] | None = None  # take from the quota, if it is there, and tell what is left
 
     @classmethod
     def from_scope(cls, scope: Scope, receive: Receive) -> "Exchange":

@@ -6,12 +6,12 @@ They are told in the RateLimit fields (IETF draft-ietf-httpapi-ratelimit-headers
 import ipaddress
 import math
 from collections.abc import Awaitable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 from services.gateway.limits.counts import Counts, Outcome
 from services.gateway.limits.gcra import Decision, Limit, Rule
-from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Headers
 from services.gateway.transcoding.catalog import Policy, Rate
 from services.kit.errors import TooManyRequests
 
@@ -72,15 +72,25 @@ class RateLimit:
             rule = self._tiers[exchange.caller.tier]
             cost = min(route.policy.cost, rule.limit.count)
         kind, subject = subject_of(exchange)
-        decision = self._limiter.decide(rule, f"{kind}:{subject}", cost)
+        key = f"{kind}:{subject}"
+        exchange.charge = partial(self._charge, rule, key, cost, kind, policy_field(kind, rule.limit))
+        decision = self._limiter.decide(rule, key, cost)
         if decision is None:
-            return self._asked(exchange, rule, kind, subject, cost)
+            return self._asked(exchange, rule, kind, key, cost)
         self._enforce(exchange, rule, kind, decision)
         return self._next(exchange)
 
-    async def _asked(self, exchange: Exchange, rule: Rule, kind: str, subject: str, cost: int) -> Answer:
-        self._enforce(exchange, rule, kind, await self._limiter.ask(rule, f"{kind}:{subject}", cost))
+    async def _asked(self, exchange: Exchange, rule: Rule, kind: str, key: str, cost: int) -> Answer:
+        self._enforce(exchange, rule, kind, await self._limiter.ask(rule, key, cost))
         return await self._next(exchange)
+
+    def _charge(self, rule: Rule, key: str, cost: int, kind: str, policy: Header) -> Headers | None:
+        """Count the same question once more, if it may pass at once."""
+        decision = self._limiter.decide(rule, key, cost)
+        if decision is None or not decision.allowed:
+            return None
+        self._limiter.counts.add(rule.name, self._outcome(rule, decision))
+        return [policy, state_field(kind, decision)]
 
     def _enforce(self, exchange: Exchange, rule: Rule, kind: str, decision: Decision) -> None:
         exchange.answer_headers += fields(kind, rule.limit, decision)
@@ -132,12 +142,14 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
-def fields(kind: str, limit: Limit, decision: Decision) -> list[tuple[bytes, bytes]]:
+def fields(kind: str, limit: Limit, decision: Decision) -> Headers:
     """The two fields: lists of one structured-field item (RFC 9651) each."""
-    return [
-        policy_field(kind, limit),
-        (b"ratelimit", f'"{kind}";r={decision.remaining};t={math.ceil(decision.reset)}'.encode()),
-    ]
+    return [policy_field(kind, limit), state_field(kind, decision)]
+
+
+def state_field(kind: str, decision: Decision) -> Header:
+    """The field that says what is left of it."""
+    return b"ratelimit", f'"{kind}";r={decision.remaining};t={math.ceil(decision.reset)}'.encode()
 
 
 @lru_cache(maxsize=1024)

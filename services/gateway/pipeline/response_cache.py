@@ -9,9 +9,10 @@ takes its place; beyond that everybody waits for that call. However many ask, th
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from hashlib import blake2b
 
-from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Route
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Route
 from services.kit.cache import Cache
 from services.kit.clock import Clock
 
@@ -79,8 +80,18 @@ class ResponseCache:
         if age >= ttl:
             await self._renew(stored, exchange, ttl, age)
             age = self._now() - stored.made_at
-        exchange.answer_headers.append(AGES[int(age)] if age < len(AGES) else (b"age", b"%d" % age))
+        exchange.answer_headers.append(age_header(age))
+        exchange.kept = partial(self._again, stored, key, ttl)
         return stored.answer
+
+    def _again(self, stored: Stored, key: str, ttl: float) -> tuple[Answer, Header] | None:
+        """The answer for the same question, if it is still there and nothing has to be done about its age."""
+        age = self._now() - stored.made_at
+        if age >= ttl and (stored.reload is None or age >= ttl * (1 + self._stale_share)):
+            return None
+        if self._cache.get_local(key) is not stored:
+            return None
+        return stored.answer, age_header(age)
 
     async def _renew(self, stored: Stored, exchange: Exchange, ttl: float, age: float) -> None:
         """Have the answer replaced; wait for it, and fail with it, only where the old one is too old."""
@@ -112,6 +123,11 @@ class ResponseCache:
 def cache_key(route: Route, exchange: Exchange) -> str:
     """responses:<area>:<path>?<query>, so that `responses:*` and `responses:prices:*` name what to forget."""
     return f"responses:{route.area}:{exchange.path}?{exchange.query.decode('latin-1')}"
+
+
+def age_header(age: float) -> Header:
+    """How old an answer is, in seconds."""
+    return AGES[int(age)] if age < len(AGES) else (b"age", b"%d" % age)
 
 
 def etag(body: bytes) -> bytes:

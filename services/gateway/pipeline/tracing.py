@@ -12,7 +12,7 @@ from random import randbytes, random
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 
-from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header
 from services.kit import telemetry
 from services.kit.durations import Durations
 
@@ -43,7 +43,7 @@ class Tracing:
         else:
             _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
             answer = await self._next(exchange)
-        _durations.record(time.perf_counter() - began, _values(exchange, answer))
+        record(began, _values(exchange, answer))
         return answer
 
     async def _with_span(self, exchange: Exchange, parent: context.Context) -> Answer:
@@ -60,6 +60,18 @@ class Tracing:
             return answer
         finally:
             span.end()
+
+
+def record(began: float, values: tuple[str, str, int]) -> None:
+    """Count a request that began at this moment of time.perf_counter, by method, route and status."""
+    _durations.record(time.perf_counter() - began, values)
+
+
+def new_ids() -> tuple[Header, Header]:
+    """The headers that tell the ids of a request that nobody records."""
+    ids = randbytes(IDS_BYTES).hex()
+    trace_id = ids[:32]
+    return (b"x-request-id", trace_id.encode()), (b"traceresponse", f"00-{trace_id}-{ids[32:]}-00".encode())
 
 
 def inside_trace(exchange: Exchange) -> AbstractContextManager[Span]:

@@ -15,16 +15,16 @@ from cryptovault.cache.v1 import cache_service_pb2 as cache_pb
 from cryptovault.cache.v1 import cache_service_pb2_grpc as cache_grpc
 from cryptovault.prices.v1 import prices_service_pb2 as prices_pb
 from cryptovault.prices.v1 import prices_service_pb2_grpc as prices_grpc
-from starlette.types import ASGIApp
 
 from services.gateway.api import api_routes
 from services.gateway.api_keys import Holder
-from services.gateway.app import Parts, application, pipeline
+from services.gateway.app import Application, Parts, application, pipeline
 from services.gateway.components import Components
 from services.gateway.dashboard import Dashboard
 from services.gateway.limits.limiter import RateLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
+from services.gateway.pipeline.repeats import Repeats
 from services.gateway.pipeline.response_cache import Stored, Unwritten
 from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
@@ -54,14 +54,22 @@ class FakeVerifier:
     def __init__(self) -> None:
         self.scopes = {"user-token": frozenset[str](), "admin-token": frozenset({"admin"})}
         self.seen: dict[str, Claims] = {}
+        self.revoked: set[str] = set()
 
     def recall(self, token: str) -> Claims | None:
-        return self.seen.get(token)
+        claims = self.seen.get(token)
+        return claims if claims is not None and self.counts(claims) else None
+
+    def counts(self, claims: Claims) -> bool:
+        return claims.session_id not in self.revoked
 
     async def verify(self, token: str) -> Claims:
         if token not in self.scopes:
             raise Unauthenticated("the access token is malformed", reason="token_invalid")
-        return self.seen.setdefault(token, self._claims(token))
+        claims = self.seen.setdefault(token, self._claims(token))
+        if not self.counts(claims):
+            raise Unauthenticated("the session has ended", reason="token_revoked")
+        return claims
 
     def _claims(self, token: str) -> Claims:
         return Claims(f"id-of-{token}", "session-1", self.scopes[token], 1, 2e9, "token-1")
@@ -186,7 +194,7 @@ class FakeAuth(auth_grpc.AuthServiceServicer):
 class Harness:
     """A gateway and what stands around it."""
 
-    app: ASGIApp
+    app: Application
     client: httpx.AsyncClient
     prices: FakePrices
     clock: FakeClock
@@ -194,6 +202,13 @@ class Harness:
     stopping: asyncio.Event
     upstreams: Upstreams
     addresses: dict[str, str]
+    verifier: FakeVerifier
+    keys: FakeKeys
+    limiter: RateLimiter
+
+    @property
+    def repeats(self) -> Repeats:
+        return self.app.http.repeats
 
 
 class FakeCache(cache_grpc.CacheServiceServicer):
@@ -233,12 +248,13 @@ async def gateway(
         }
         upstreams = await stack.enter_async_context(Upstreams.open(addresses, clock))
         cache: Cache[Stored] = Cache("responses", options=CacheOptions(jitter=0.0), codec=Unwritten(), clock=clock)
-        health = Health(clock)
+        health, limiter = Health(clock), RateLimiter(AwayRedis(), clock)
+        verifier, keys = FakeVerifier(), FakeKeys()
         health.mark_started()
         parts = Parts(
-            verifier=FakeVerifier(),
-            keys=FakeKeys(),
-            limiter=RateLimiter(AwayRedis(), clock),
+            verifier=verifier,
+            keys=keys,
+            limiter=limiter,
             cache=cache,
             clock=clock,
             fallback=Dashboard(Site(static)),
@@ -254,4 +270,4 @@ async def gateway(
         app = application(pipeline(routes, parts), WebSocketForwarder(session, target, 0, stopping))
         transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
-        yield Harness(app, client, prices, clock, cache, stopping, upstreams, addresses)
+        yield Harness(app, client, prices, clock, cache, stopping, upstreams, addresses, verifier, keys, limiter)

@@ -1,0 +1,108 @@
+"""Questions that were asked before, word for word, by the same client: most of what programs ask.
+
+The policies find the same for the same words, so for these nothing is parsed, routed or chosen again. Looked at again
+is what may have changed since: whether the caller still counts, whether the answer is still kept and fresh, and the
+quota. Each policy leaves on the exchange how to do its part again; where one cannot, or says no, or the exchange is to
+be traced, the question takes the long way through all of them.
+"""
+
+import time
+from collections.abc import Callable
+from random import random
+from typing import NamedTuple
+
+from opentelemetry.metrics import Observation
+from starlette.types import Scope
+
+from services.gateway.pipeline.compression import choose, ready_form
+from services.gateway.pipeline.exchange import Answer, Exchange, Header, Headers
+from services.gateway.pipeline.tracing import new_ids, record
+from services.kit import telemetry
+
+MOST_QUESTIONS = 4096
+MOST_BYTES = 4096  # of a question's headers; longer ones are not remembered
+# What says something else each time, or asks for something that is not kept.
+UNREPEATABLE = frozenset({b"traceparent", b"x-request-id", b"if-none-match", b"content-length", b"transfer-encoding"})
+CHANGING = frozenset({b"x-request-id", b"traceresponse", b"age", b"ratelimit", b"ratelimit-policy"})
+
+Question = tuple[object, ...]
+
+
+class Known(NamedTuple):
+    """What the policies have found for a question."""
+
+    route: str
+    coding: str
+    headers: Headers  # of the answer beside its own, as far as they never change
+    recall: Callable[[], bool]
+    kept: Callable[[], tuple[Answer, Header] | None]
+    charge: Callable[[], Headers | None]
+
+
+class Repeats:
+    """Remembers questions, and answers them when they come again."""
+
+    def __init__(self, recorded_share: float) -> None:
+        self._recorded_share = recorded_share  # of all requests: they take the long way, on which there are spans
+        self._known: dict[Question, Known] = {}
+        self.answered = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def publish(self) -> None:
+        """Offer as a metric how many questions were answered so."""
+        telemetry.meter("gateway.repeats").create_observable_counter(
+            "gateway.repeats",
+            [lambda _: [Observation(self.answered)]],
+            description="Requests answered without the policies",
+        )
+
+    def answer(self, question: Question) -> tuple[Answer, Headers] | None:
+        """The answer with its headers, counted and timed; None, and nothing is counted: take the long way."""
+        known = self._known.get(question)
+        if known is None or random() < self._recorded_share:
+            return None
+        began = time.perf_counter()
+        found = known.kept() if known.recall() else None
+        form = ready_form(found[0], known.coding) if found is not None else None
+        if found is None or form is None:
+            return None
+        quota = known.charge()  # last: from here on there is no other way
+        if quota is None:
+            return None
+        length = (b"content-length", b"%d" % len(form.body))
+        headers = [*form.headers, *known.headers, length, found[1], *quota, *new_ids()]
+        self.answered += 1
+        record(began, ("GET", known.route, form.status))
+        return form, headers
+
+    def remember(self, question: Question, exchange: Exchange, answer: Answer) -> None:
+        """Keep what was found for a question, if all policies can do their part again."""
+        if exchange.recall is None or exchange.kept is None or exchange.charge is None or answer.status != 200:
+            return
+        if not UNREPEATABLE.isdisjoint(exchange.headers):
+            return
+        if sum(len(name) + len(value) for name, value in exchange.headers.items()) > MOST_BYTES:
+            return
+        if len(self._known) >= MOST_QUESTIONS and question not in self._known:
+            del self._known[next(iter(self._known))]
+        assert exchange.route is not None
+        self._known[question] = Known(
+            exchange.route.path,
+            choose(exchange.text(b"accept-encoding")),
+            [header for header in exchange.answer_headers if header[0] not in CHANGING],
+            exchange.recall,
+            exchange.kept,
+            exchange.charge,
+        )
+
+
+def question_of(scope: Scope) -> Question | None:
+    """The words of a request and who says them; None where it cannot be repeated."""
+    if scope["method"] != "GET":
+        return None
+    client = scope["client"]
+    return (
+        scope["raw_path"], scope["query_string"], scope["scheme"], client and client[0], *scope["headers"],
+    )  # fmt: skip
