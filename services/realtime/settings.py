@@ -21,6 +21,12 @@ class Settings(CommonSettings, UpstreamSettings, ProxySettings, TokenSettings):
     connections_per_ip: int = setting(
         "CV_REALTIME_CONNECTIONS_PER_IP", "Most open connections of one address; 0 is any number", default=0, minimum=0
     )
+    connections_per_user: int = setting(
+        "CV_REALTIME_CONNECTIONS_PER_USER",
+        "Most open connections of one user to one node; 0 is any number",
+        default=0,
+        minimum=0,
+    )
     max_subscriptions: int = setting(
         "CV_REALTIME_MAX_SUBSCRIPTIONS", "Most channels of one socket", default=200, minimum=1
     )

@@ -5,12 +5,13 @@ What is sent goes past the library: an event is encoded and framed once, and the
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError
 
+from services.realtime.acknowledgements import ask
 from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.registry import Outlet, Write
 from services.realtime.engine.session import BY_SERVER, SLOW, TOO_FAST, Options, Session
@@ -70,6 +71,17 @@ class SocketServer:
     async def handle(self, request: web.Request, address: str) -> web.StreamResponse:
         """Serve one HTTP request on the Socket.IO path, of the client at this address."""
         return await self._server.engine.handle(request, address)
+
+    async def ask(
+        self, socket_ids: Collection[str], event: str, data: bytes, deadline: float
+    ) -> Mapping[str, Sequence[object]]:
+        """Send an event; what each client acknowledged it with, of those that did within `deadline` seconds."""
+        return await ask(self._server.manager, socket_ids, event, data, deadline)
+
+    @property
+    def sessions(self) -> int:
+        """Number of sessions, those that have not connected to the namespace yet included."""
+        return len(self._server.engine.sessions)
 
     async def shutdown(self) -> None:
         """End what is left."""

@@ -40,6 +40,15 @@ class Client:
     rooms: set[str] | None = None
     awaited: dict[int, Acknowledged] | None = None  # acknowledgements, by packet id
 
+    def expect(self, number: int, callback: Acknowledged) -> None:
+        """Call back with (sid, *arguments) when the client acknowledges the packet of this number."""
+        self.awaited = {**(self.awaited or {}), number: callback}
+
+    def expect_no_more(self, number: int) -> None:
+        """The acknowledgement would come too late."""
+        if self.awaited:
+            self.awaited.pop(number, None)
+
 
 @dataclass
 class Manager:
@@ -85,10 +94,18 @@ class Manager:
         client = self._of_session.get(eio_sid, {}).get(namespace)
         return client.sid if client else None
 
+    def connected(self, sid: str, namespace: str) -> Client | None:
+        """The client, if it has been let in and is not on its way out."""
+        client = self._clients.get(sid)
+        return client if client is not None and client.state is State.CONNECTED else None
+
     def is_connected(self, sid: str, namespace: str) -> bool:
         """Whether the client has been let in and is not on its way out."""
-        client = self._clients.get(sid)
-        return client is not None and client.state is State.CONNECTED
+        return self.connected(sid, namespace) is not None
+
+    def next_id(self) -> int:
+        """A number for a packet that is to be acknowledged, which no other has."""
+        return next(self._ids)
 
     async def can_disconnect(self, sid: str, namespace: str) -> bool:
         """Whether there is something to disconnect."""
@@ -143,15 +160,15 @@ class Manager:
                 send(client.session, sendables)
             return
         for client in clients:
-            number = next(self._ids)
-            client.awaited = {**(client.awaited or {}), number: callback}
+            number = self.next_id()
+            client.expect(number, _without_sid(callback))
             send(client.session, encoded(Packet(EVENT, namespace=namespace, data=[event, *arguments], id=number)))
 
     async def trigger_callback(self, sid: str, id: int, data: Iterable[object]) -> None:
         """A client has acknowledged; what was not asked for, or twice, is passed over."""
         client = self._clients.get(sid)
         callback = client.awaited.pop(id, None) if client and client.awaited else None
-        answer = callback(*data) if callback else None
+        answer = callback(sid, *data) if callback else None
         if isawaitable(answer):
             await answer
 
@@ -172,6 +189,11 @@ def send(session: Session, sendables: list[Sendable]) -> None:
     """Send the parts of one packet, with nothing between them."""
     for sendable in sendables:
         session.send(sendable)
+
+
+def _without_sid(callback: Acknowledged) -> Acknowledged:
+    """The library's callbacks are called with what the client sent, and nothing else."""
+    return lambda sid, *arguments: callback(*arguments)
 
 
 def _discard(index: dict[Any, dict[str, Client]], key: object, member: str) -> None:

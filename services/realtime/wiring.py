@@ -4,6 +4,7 @@ from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from cryptovault.prices.v1.prices_service_pb2_grpc import PricesServiceStub
 from cryptovault.realtime.v1.realtime_service_pb2 import DESCRIPTOR
 from cryptovault.realtime.v1.realtime_service_pb2_grpc import add_RealtimeServiceServicer_to_server
+from cryptovault.realtime.v1.stats_pb2 import SocketStats
 
 from services.kit.boot import Runtime, Service
 from services.kit.bus import Bus
@@ -18,11 +19,13 @@ from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.market import Market, Rates
 from services.realtime.engine.session import Options
+from services.realtime.handlers.answers import Answers
 from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.handlers.cluster import Cluster
 from services.realtime.handlers.recovery import Recovery
 from services.realtime.handlers.rooms import Rooms
 from services.realtime.handlers.rpc import RealtimeHandlers
-from services.realtime.handlers.stats import STATS_SUBJECT, Cluster
+from services.realtime.handlers.stats import figures
 from services.realtime.handlers.subjects import SubjectHandlers
 from services.realtime.settings import Settings
 from services.realtime.socketio_adapter import SocketServer
@@ -38,14 +41,11 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     Flusher(hub, runtime.clock)
     verifier = await _verify_tokens(settings, runtime, bus, hub)
     await _follow_prices(settings, runtime, bus, hub)
-    cluster = Cluster(runtime.replica_id, hub, runtime.clock)
-    await bus.subscribe(STATS_SUBJECT, cluster.heard)
-    runtime.stats.set_sockets(cluster.own)
-    runtime.background("stats", lambda: runtime.stats.run(bus))
     subjects = SubjectHandlers(hub, runtime.clock)
     events = await _follow_subjects(runtime, bus, hub, subjects)
     rooms = _follow_rooms(runtime, bus, hub, subjects)
-    _serve_clients(settings, runtime, hub, rooms, verifier, Recovery(hub, rooms, events))
+    sockets = _serve_clients(settings, runtime, hub, rooms, verifier, Recovery(hub, rooms, events))
+    cluster = await _join_cluster(runtime, bus, hub, rooms, sockets)
     _serve_calls(settings, runtime, RealtimeHandlers(bus, events, cluster, runtime.clock))
 
 
@@ -81,8 +81,8 @@ def _follow_rooms(runtime: Runtime, bus: Bus, hub: Hub, subjects: SubjectHandler
 
 def _serve_clients(
     settings: Settings, runtime: Runtime, hub: Hub, rooms: Rooms, verifier: TokenVerifier, recovery: Recovery
-) -> None:
-    admission = Admission(settings.connections_per_ip)
+) -> SocketServer:
+    admission = Admission(settings.connections_per_ip, settings.connections_per_user)
     clients = ClientHandlers(hub, rooms, verifier, recovery, admission, settings.trusted_proxy_hops)
     options = Options(
         allowed_origins=settings.allowed_origins,
@@ -100,7 +100,20 @@ def _serve_clients(
         drain_spread=settings.drain_spread_seconds,
         handshakes_per_second=settings.handshakes_per_second,
     )
-    runtime.serve(HttpServer(listening, SocketServer(options, clients), clients, hub, runtime.health))
+    sockets = SocketServer(options, clients)
+    runtime.serve(HttpServer(listening, sockets, clients, hub, runtime.health))
+    return sockets
+
+
+async def _join_cluster(runtime: Runtime, bus: Bus, hub: Hub, rooms: Rooms, sockets: SocketServer) -> Cluster:
+    def own() -> SocketStats:
+        return figures(runtime.replica_id, hub, sockets.sessions, runtime.clock.monotonic())
+
+    runtime.stats.set_sockets(own)
+    runtime.background("stats", lambda: runtime.stats.run(bus))
+    cluster = Cluster(runtime.replica_id, bus, Answers(runtime.replica_id, hub, rooms, sockets, own), runtime.clock)
+    await runtime.enter(cluster.join())
+    return cluster
 
 
 def _serve_calls(settings: Settings, runtime: Runtime, handlers: RealtimeHandlers) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from services.kit.health import Health
 from services.realtime.domain.admission import Turnstile
 from services.realtime.domain.hub import Hub
+from services.realtime.engine.http import REFUSAL
 from services.realtime.handlers.clients import ClientHandlers
 from services.realtime.socketio_adapter import SocketServer
 
@@ -87,16 +88,26 @@ class HttpServer:
     async def _serve_socketio(self, request: web.Request) -> web.StreamResponse:
         address = self._clients.address_of(request)
         if "sid" not in request.query and request.method == "GET":
-            if self._draining:
-                raise web.HTTPServiceUnavailable(text="this node is stopping", headers={"Retry-After": "1"})
-            await self._take_turn()
-            if not self._clients.admits(address):
-                raise web.HTTPTooManyRequests(text="too many connections from this address")
-        return await self._sockets.handle(request, address)
+            await self._let_in(address)
+        response = await self._sockets.handle(request, address)
+        if "sid" not in request.query and REFUSAL in response:
+            self._clients.refused(response[REFUSAL])
+        return response
+
+    async def _let_in(self, address: str) -> None:
+        """Raises the answer to a newcomer for whom there is no room."""
+        if self._draining:
+            self._clients.refused("draining")
+            raise web.HTTPServiceUnavailable(text="this node is stopping", headers={"Retry-After": "1"})
+        await self._take_turn()
+        if not self._clients.admits(address):
+            self._clients.refused("address_limit")
+            raise web.HTTPTooManyRequests(text="too many connections from this address")
 
     async def _take_turn(self) -> None:
         wait = self._turnstile.wait(asyncio.get_running_loop().time())
         if wait is None:
+            self._clients.refused("storm")
             raise web.HTTPServiceUnavailable(text="too many newcomers", headers={"Retry-After": "2"})
         if wait > 0:
             await asyncio.sleep(wait)

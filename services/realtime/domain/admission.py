@@ -1,19 +1,24 @@
-"""Who may open a connection: addresses, and how many each may hold."""
+"""Who may open a connection: addresses and users, and how many each may hold."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 
 class Admission:
-    """Counts the open connections of each address."""
+    """Counts the open connections of each address, and knows how many an address and a user may have."""
 
-    def __init__(self, per_address: int) -> None:
+    def __init__(self, per_address: int, per_user: int = 0) -> None:
         self._per_address = per_address  # 0: any number
+        self._per_user = per_user  # 0: any number
         self._open: Counter[str] = Counter()
 
     def allows(self, address: str) -> bool:
         """Whether the address may open another connection."""
         return not self._per_address or self._open[address] < self._per_address
+
+    def allows_user(self, open_connections: int) -> bool:
+        """Whether a user with so many connections may have another one."""
+        return not self._per_user or open_connections < self._per_user
 
     def opened(self, address: str) -> None:
         """A connection was opened."""

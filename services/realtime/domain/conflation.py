@@ -57,6 +57,7 @@ class Conflation(Generic[Value]):
         self._wake = wake
         self._open: dict[str, Conflator[Value]] = {}
         self._waiting: list[tuple[float, str]] = []  # a heap; channels that were closed meanwhile are passed over
+        self.offered = 0  # values, once for each channel that is open
         self.replaced = 0  # values that a newer one replaced before they were sent
 
     def open(self, channel: str, interval: float, seen: Mapping[str, Value], keep: int = MANY) -> None:
@@ -75,6 +76,7 @@ class Conflation(Generic[Value]):
         if not conflator.waits:
             heapq.heappush(self._waiting, (conflator.due, channel))
             self._wake(conflator.due)
+        self.offered += 1
         self.replaced += conflator.offer(key, value)
 
     def seen(self, channel: str) -> Mapping[str, Value]:

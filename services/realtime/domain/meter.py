@@ -1,6 +1,6 @@
 """What a node counts and measures."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,14 +17,15 @@ class Meter:
     connects: int = 0
     disconnects: int = 0
     recoveries: int = 0  # clients that came back and were given what they had missed
-    handshake_failures: int = 0
+    reconnects: int = 0  # clients that came back and asked to carry on
+    refusals: Counter[str] = field(default_factory=Counter)  # handshakes that failed, by reason
     ticks_received: int = 0
     slow_conflated: int = 0  # sockets that fell behind
     slow_lowered: int = 0  # those whose rate was lowered
     slow_disconnects: int = 0  # those that were cut off
     fast_disconnects: int = 0  # sockets that sent too much
     _delays: deque[float] = field(default_factory=lambda: deque(maxlen=DELAY_SAMPLES))
-    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    _marks: deque[tuple[float, int, int]] = field(default_factory=deque)  # moment, messages, bytes
 
     def sent(self, messages: int, size: int) -> None:
         """So many messages of `size` bytes each were written."""
@@ -42,10 +43,13 @@ class Meter:
         ordered = sorted(self._delays)
         return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]
 
-    def messages_per_second(self, now: float) -> float:
-        """Messages sent per second over the last ten seconds, if asked once a second or so."""
-        self._marks.append((now, self.messages_sent))
+    def rates(self, now: float) -> tuple[float, float]:
+        """Messages and bytes sent per second over the last ten seconds, if asked once a second or so."""
+        self._marks.append((now, self.messages_sent, self.bytes_sent))
         while len(self._marks) > 2 and self._marks[0][0] < now - RATE_WINDOW:
             self._marks.popleft()
-        (begin, before), (end, after) = self._marks[0], self._marks[-1]
-        return (after - before) / (end - begin) if end > begin else 0.0
+        begin, messages, size = self._marks[0]
+        seconds = now - begin
+        return (
+            ((self.messages_sent - messages) / seconds, (self.bytes_sent - size) / seconds) if seconds > 0 else (0, 0)
+        )

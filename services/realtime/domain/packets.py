@@ -28,9 +28,12 @@ class Packet:
 
     count = 1
 
-    def __init__(self, event: str, data: bytes) -> None:
+    def __init__(self, event: str, data: bytes, number: int | None = None) -> None:
+        """With a number, clients acknowledge the event."""
         self.event = event
-        self.encoded = b"42[" + msgspec.json.encode(event) + b"," + data + b"]"
+        self.encoded = (
+            (b"42[" if number is None else b"42%d[" % number) + msgspec.json.encode(event) + b"," + data + b"]"
+        )
 
     @classmethod
     def received(cls, encoded: bytes) -> "Packet":

@@ -29,6 +29,9 @@ FORBIDDEN = (4, "Forbidden origin")
 BAD_VERSION = (5, "Unsupported protocol version")
 
 
+REFUSAL = web.ResponseKey("refusal", str)  # why a request was refused
+
+
 class Refused(Exception):
     """The request is answered with 400; the arguments are a code and its meaning."""
 
@@ -54,7 +57,9 @@ class Engine:
         except Refused as refusal:
             code, message = refusal.args
             error = msgspec.json.encode({"code": code, "message": message}).decode()
-            return self._response(request, error, status=400, content_type="application/json")
+            response = self._response(request, error, status=400, content_type="application/json")
+            response[REFUSAL] = message
+            return response
 
     async def shutdown(self) -> None:
         """End what is left, and wait until clients have read all that was written to them, or had time to."""

@@ -39,6 +39,10 @@ class Malformed(ValueError):
     """The arguments of an event are wrong; the text says how."""
 
 
+class TooMany(Malformed):
+    """The user has no room for another connection."""
+
+
 class ClientHandlers:
     """Answers the clients' events. Whatever they send gets an answer, never silence or a traceback."""
 
@@ -64,9 +68,11 @@ class ClientHandlers:
 
     def admits(self, address: str) -> bool:
         """Whether the address may open another connection."""
-        admitted = self._admission.allows(address)
-        self._hub.meter.handshake_failures += not admitted
-        return admitted
+        return self._admission.allows(address)
+
+    def refused(self, reason: str) -> None:
+        """A handshake has failed."""
+        self._hub.meter.refusals[reason] += 1
 
     def opened(self, address: str) -> None:
         """A session of this address begins."""
@@ -86,8 +92,9 @@ class ClientHandlers:
         try:
             identity = await self._identity_of(auth)
             recovered = await self._recovery.recover(auth, identity)
+            self._check_room_for(identity)
         except (Malformed, CryptoVaultError) as error:
-            self._hub.meter.handshake_failures += 1
+            self.refused(_kind(error))
             refusal = NotNow if isinstance(error, Unavailable) else Refused
             raise refusal(_reason(error)) from error
         socket = Socket(socket_id, outlet, backlog=[])
@@ -137,6 +144,8 @@ class ClientHandlers:
         identity = await self._identity_of(credentials, required=True)
         if identity is None or socket not in self._hub.registry:
             raise Malformed("not connected")
+        if socket.identity is None or socket.identity.user_id != identity.user_id:
+            self._check_room_for(identity)
         self._hub.authenticate(socket, identity)
         self._hub.mark(socket)
         return {"ok": True, "user_id": identity.user_id}
@@ -152,6 +161,11 @@ class ClientHandlers:
         ended = self._hub.unsubscribe(socket, _names("unsubscribe", arguments))
         self._hub.mark(socket)
         return {"unsubscribed": ended}
+
+    def _check_room_for(self, identity: Identity | None) -> None:
+        """Raises TooMany when the user has as many connections to this node as one may have."""
+        if identity and not self._admission.allows_user(len(self._hub.registry.of_user(identity.user_id))):
+            raise TooMany("too many connections of this user")
 
     async def _identity_of(self, auth: object, required: bool = False) -> Identity | None:
         """Whom the credentials speak for, None for nobody. Raises Malformed, Unauthenticated or Unavailable."""
@@ -189,6 +203,15 @@ def _failure(reason: str) -> Answer:
 
 def _reason(error: Malformed | CryptoVaultError) -> str:
     return error.detail if isinstance(error, CryptoVaultError) else str(error)
+
+
+def _kind(error: Malformed | CryptoVaultError) -> str:
+    """Why a handshake failed, for the statistics."""
+    if isinstance(error, TooMany):
+        return "user_limit"
+    if isinstance(error, Malformed):
+        return "malformed"
+    return "unavailable" if isinstance(error, Unavailable) else "token"
 
 
 def _after_the_answer(action: Callable[..., None], *arguments: object) -> None:

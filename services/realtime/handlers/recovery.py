@@ -38,6 +38,7 @@ class Recovery:
         pid, offset = (auth.get("pid"), decode(auth.get("offset"))) if isinstance(auth, dict) else (None, None)
         if not isinstance(pid, str) or not 0 < len(pid) <= MAX_PID or offset is None:
             return None
+        self._hub.meter.reconnects += 1
         if offset.user_id != (identity.user_id if identity else ""):
             return None
         channels = [name for name in offset.channels if self._hub.has_channel(name)]

@@ -1,92 +1,94 @@
-"""Statistics: this node's own, and those that all nodes publish once a second."""
+"""Statistics: a node's own figures, and their sum over nodes."""
 
 from collections import Counter
 from collections.abc import Sequence
 
-from cryptovault.events.v1.events_pb2 import ServiceStats
 from cryptovault.realtime.v1.stats_pb2 import SocketStats
 
-from services.kit.bus import Delivery
-from services.kit.clock import Clock
 from services.realtime.domain.hub import Hub
 
-STATS_SUBJECT = "cv.stats.realtime"
-FORGET_AFTER = 3.0  # seconds of silence
-
-# Figures that may be added up; the maps and the delays need more thought.
+# Figures that may be added up; the maps, the delays and the ratio need more thought.
 _SUMMED = (
     "connections",
     "authenticated",
     "messages_sent",
     "bytes_sent",
     "messages_per_second",
+    "bytes_per_second",
     "connects",
     "disconnects",
     "handshake_failures",
     "ticks_received",
     "ticks_conflated",
+    "changes_offered",
+    "slow_conflated",
+    "slow_lowered",
     "slow_disconnects",
+    "fast_disconnects",
+    "reconnects",
+    "recoveries",
 )
+_MAPS = ("transports", "channels", "states", "handshake_failures_by_reason")
 
 
-def figures(node: str, hub: Hub, now: float) -> SocketStats:
-    """What one node's sockets are doing; `now` is by a monotonic clock."""
+def figures(node: str, hub: Hub, sessions: int, now: float) -> SocketStats:
+    """What one node's sockets are doing; `sessions` counts those too that are not let in yet, `now` is monotonic."""
     meter, registry = hub.meter, hub.registry
+    messages_per_second, bytes_per_second = meter.rates(now)
     return SocketStats(
         node=node,
         connections=len(registry),
         authenticated=registry.authenticated,
         transports=Counter(socket.outlet.transport for socket in registry.all()),
         channels=registry.member_counts(),
+        states=_states(hub, sessions),
         messages_sent=meter.messages_sent,
         bytes_sent=meter.bytes_sent,
-        messages_per_second=meter.messages_per_second(now),
+        messages_per_second=messages_per_second,
+        bytes_per_second=bytes_per_second,
         connects=meter.connects,
         disconnects=meter.disconnects,
-        handshake_failures=meter.handshake_failures,
+        handshake_failures=meter.refusals.total(),
+        handshake_failures_by_reason=meter.refusals,
         ticks_received=meter.ticks_received,
         ticks_conflated=hub.market.replaced,
+        changes_offered=hub.market.offered,
+        conflation_ratio=_ratio(hub.market.replaced, hub.market.offered),
         delay_p50_ms=meter.delay(0.5),
         delay_p99_ms=meter.delay(0.99),
+        slow_conflated=meter.slow_conflated,
+        slow_lowered=meter.slow_lowered,
         slow_disconnects=meter.slow_disconnects,
+        fast_disconnects=meter.fast_disconnects,
+        reconnects=meter.reconnects,
+        recoveries=meter.recoveries,
     )
 
 
-class Cluster:
-    """All nodes heard of in the last three seconds."""
+def total(nodes: Sequence[SocketStats]) -> SocketStats:
+    """The sum. Delays cannot be summed: it has the largest, which no node exceeds."""
+    added = SocketStats(
+        delay_p50_ms=max(stats.delay_p50_ms for stats in nodes),
+        delay_p99_ms=max(stats.delay_p99_ms for stats in nodes),
+        **{name: sum(getattr(stats, name) for stats in nodes) for name in _SUMMED},
+    )
+    added.conflation_ratio = _ratio(added.ticks_conflated, added.changes_offered)
+    for stats in nodes:
+        for name in _MAPS:
+            counts = getattr(added, name)
+            for key, count in getattr(stats, name).items():
+                counts[key] += count
+    return added
 
-    def __init__(self, node: str, hub: Hub, clock: Clock) -> None:
-        self._node = node
-        self._hub = hub
-        self._clock = clock
-        self._others: dict[str, tuple[float, SocketStats]] = {}
 
-    def own(self) -> SocketStats:
-        """This node's figures."""
-        return figures(self._node, self._hub, self._clock.monotonic())
+def _states(hub: Hub, sessions: int) -> dict[str, int]:
+    slow = hub.slow
+    return {
+        "connecting": max(0, sessions - len(hub.registry)),
+        "active": len(hub.registry) - slow,
+        "slow": slow,
+    }
 
-    async def heard(self, delivery: Delivery) -> None:
-        """A node has published its figures."""
-        sockets = ServiceStats.FromString(delivery.data).sockets
-        if sockets.node != self._node:
-            self._others[sockets.node] = (self._clock.monotonic(), sockets)
 
-    def nodes(self) -> list[SocketStats]:
-        """Every node's figures, by name; this one's as of now, so that they are there without NATS too."""
-        oldest = self._clock.monotonic() - FORGET_AFTER
-        self._others = {node: heard for node, heard in self._others.items() if heard[0] >= oldest}
-        return sorted([self.own(), *(stats for _, stats in self._others.values())], key=lambda stats: stats.node)
-
-    def total(self, nodes: Sequence[SocketStats]) -> SocketStats:
-        """The sum. Delays cannot be summed: it has the largest, which no node exceeds."""
-        total = SocketStats(
-            delay_p50_ms=max(stats.delay_p50_ms for stats in nodes),
-            delay_p99_ms=max(stats.delay_p99_ms for stats in nodes),
-            **{name: sum(getattr(stats, name) for stats in nodes) for name in _SUMMED},
-        )
-        for stats in nodes:
-            for transport, count in stats.transports.items():
-                total.transports[transport] += count
-            for channel, count in stats.channels.items():
-                total.channels[channel] += count
-        return total
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -25,9 +25,12 @@ from services.realtime.domain.packets import SEPARATOR, Packet
 from services.realtime.domain.payloads import Quote, Tick
 from services.realtime.domain.registry import Socket
 from services.realtime.engine.session import Options
+from services.realtime.handlers.answers import Answers
 from services.realtime.handlers.clients import ClientHandlers
+from services.realtime.handlers.cluster import Cluster
 from services.realtime.handlers.recovery import Recovery
 from services.realtime.handlers.rooms import Rooms
+from services.realtime.handlers.stats import figures
 from services.realtime.handlers.subjects import SubjectHandlers
 from services.realtime.socketio_adapter import SocketServer
 
@@ -86,6 +89,27 @@ def join(hub: Hub, *channels: str, id: str = "s1", identity: Any = None) -> tupl
     return socket, outlet
 
 
+class FakeAcknowledgers:
+    """Clients that acknowledge at once with the event's name, but for those that never do."""
+
+    def __init__(self) -> None:
+        self.mute: set[str] = set()
+
+    async def ask(self, socket_ids: Any, event: str, data: bytes, deadline: float) -> dict[str, tuple[object, ...]]:
+        return {id: (event, msgspec.json.decode(data)) for id in socket_ids if id not in self.mute}
+
+
+def build_cluster(
+    node: str, bus: FakeBus, hub: Hub, clock: FakeClock, clients: FakeAcknowledgers | None = None
+) -> Cluster:
+    """A node among others on the same bus; it takes part with `join`."""
+    rooms = Rooms(bus, SubjectHandlers(hub, clock).room, hub.registry.members, clock)
+    answers = Answers(
+        node, hub, rooms, clients or FakeAcknowledgers(), lambda: figures(node, hub, 0, clock.monotonic())
+    )
+    return Cluster(node, bus, answers, clock)
+
+
 class FakeVerifier:
     """Knows the tokens `token-of-<user>`, which last ten minutes."""
 
@@ -124,6 +148,7 @@ class Node:
         port: int,
         *,
         per_address: int = 0,
+        per_user: int = 0,
         trusted_hops: int = 0,
         handshakes_per_second: float = 2000.0,
         **options: Any,
@@ -142,7 +167,7 @@ class Node:
             self.rooms,
             FakeVerifier(),
             Recovery(self.hub, self.rooms, self.history),
-            Admission(per_address),
+            Admission(per_address, per_user),
             trusted_hops,
         )
         listening = Listening(

@@ -101,7 +101,7 @@ def test_the_message_rate_is_that_of_the_last_ten_seconds():
     meter = Meter()
     for second in range(31):
         meter.sent(10 if second < 15 else 40, 100)
-        rate = meter.messages_per_second(float(second))
+        rate = meter.rates(float(second))[0]
     assert rate == pytest.approx(40)
     assert meter.bytes_sent == meter.messages_sent * 100
 

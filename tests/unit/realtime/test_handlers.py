@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from cryptovault.events.v1.events_pb2 import CandleUpdate, RoomEvent, ServiceStats, Tick, UserEvent
+from cryptovault.events.v1.events_pb2 import CandleUpdate, RoomEvent, Tick, UserEvent
 from cryptovault.prices.v1.price_pb2 import Candle, Price
 from cryptovault.realtime.v1 import realtime_service_pb2 as pb
-from cryptovault.realtime.v1.stats_pb2 import SocketStats
 
 from services.kit.caller import Caller
 from services.kit.errors import InvalidInput, PermissionDenied, Unauthenticated
@@ -14,9 +13,8 @@ from services.kit.testing import FakeBus
 from services.realtime.adapters.user_events import Stored
 from services.realtime.domain.registry import Identity
 from services.realtime.handlers.rpc import RealtimeHandlers
-from services.realtime.handlers.stats import Cluster
 from services.realtime.handlers.subjects import SubjectHandlers
-from tests.unit.realtime.helpers import NOW, build_hub, delivery, join, tick
+from tests.unit.realtime.helpers import NOW, build_cluster, build_hub, delivery, join
 
 ADMIN = Caller(user_id="root", scopes=frozenset({"admin"}))
 ANN = Caller(user_id="ann")
@@ -48,7 +46,7 @@ def hub(clock):
 
 @pytest.fixture
 def rpc(bus, hub, clock):
-    return RealtimeHandlers(bus, FakeHistory(), Cluster("node-1", hub, clock), clock)
+    return RealtimeHandlers(bus, FakeHistory(), build_cluster("node-1", bus, hub, clock), clock)
 
 
 async def test_a_broadcast_to_a_user_is_kept_and_answers_its_sequence(rpc, bus):
@@ -144,28 +142,3 @@ async def test_what_is_no_json_object_is_never_put_into_an_event(hub, clock, dat
     await subjects.room(delivery(RoomEvent(channel="*", event="x", data_json=data)))
     await subjects.user(1, UserEvent(user_id="ann", event="x", data_json=data).SerializeToString())
     assert outlet.events() == []
-
-
-async def test_statistics_are_the_sum_of_the_nodes_heard_lately(rpc, hub, clock):
-    join(hub, "prices")
-    cluster = rpc._cluster
-    await cluster.heard(delivery(_stats("node-2", connections=4, channels={"prices": 3}, delay_p99_ms=8.5)))
-    answer = await rpc.GetStats(pb.GetStatsRequest(), Context(Caller()))
-    assert [node.node for node in answer.nodes] == ["node-1", "node-2"]
-    assert (answer.total.connections, answer.total.channels["prices"], answer.total.delay_p99_ms) == (5, 4, 8.5)
-    clock.advance(3.5)
-    assert [node.node for node in cluster.nodes()] == ["node-1"]
-
-
-async def test_a_nodes_own_figures_count_what_it_did(rpc, hub):
-    join(hub, "prices")
-    for number in range(3):
-        hub.market.tick(tick(seq=number, published_at=NOW + number))
-    hub.flush()
-    own = rpc._cluster.own()
-    assert (own.connections, own.transports["websocket"], own.channels["prices"]) == (1, 1, 1)
-    assert (own.messages_sent, own.ticks_conflated) == (1, 2)
-
-
-def _stats(node, **figures):
-    return ServiceStats(service="realtime", replica=node, sockets=SocketStats(node=node, **figures))

@@ -23,19 +23,22 @@ _sym_db = _symbol_database.Default()
 
 
 from cryptovault.gateway.v1 import policy_pb2 as cryptovault_dot_gateway_dot_v1_dot_policy__pb2
+from cryptovault.realtime.v1 import cluster_pb2 as cryptovault_dot_realtime_dot_v1_dot_cluster__pb2
 from cryptovault.realtime.v1 import stats_pb2 as cryptovault_dot_realtime_dot_v1_dot_stats__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.cryptovault/realtime/v1/realtime_service.proto\x12\x17\x63ryptovault.realtime.v1\x1a#cryptovault/gateway/v1/policy.proto\x1a#cryptovault/realtime/v1/stats.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\x16\x42roadcastToUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"%\n\x17\x42roadcastToUserResponse\x12\n\n\x02id\x18\x01 \x01(\x04\"b\n\x19\x42roadcastToChannelRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x1c\n\x1a\x42roadcastToChannelResponse\"M\n\x15\x42roadcastToAllRequest\x12\r\n\x05\x65vent\x18\x01 \x01(\t\x12%\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x18\n\x16\x42roadcastToAllResponse\"\x7f\n\x0cNotification\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\x18ListNotificationsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\x05\"Y\n\x19ListNotificationsResponse\x12<\n\rnotifications\x18\x01 \x03(\x0b\x32%.cryptovault.realtime.v1.Notification\"\x11\n\x0fGetStatsRequest\"|\n\x10GetStatsResponse\x12\x33\n\x05total\x18\x01 \x01(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12\x33\n\x05nodes\x18\x02 \x03(\x0b\x32$.cryptovault.realtime.v1.SocketStats2\xac\x06\n\x0fRealtimeService\x12\xa4\x01\n\x0f\x42roadcastToUser\x12/.cryptovault.realtime.v1.BroadcastToUserRequest\x1a\x30.cryptovault.realtime.v1.BroadcastToUserResponse\".\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\"\"\x1d/api/broadcast/user/{user_id}:\x01*\x12\xb0\x01\n\x12\x42roadcastToChannel\x12\x32.cryptovault.realtime.v1.BroadcastToChannelRequest\x1a\x33.cryptovault.realtime.v1.BroadcastToChannelResponse\"1\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02%\" /api/broadcast/channel/{channel}:\x01*\x12\x96\x01\n\x0e\x42roadcastToAll\x12..cryptovault.realtime.v1.BroadcastToAllRequest\x1a/.cryptovault.realtime.v1.BroadcastToAllResponse\"#\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x17\"\x12/api/broadcast/all:\x01*\x12\x9c\x01\n\x11ListNotifications\x12\x31.cryptovault.realtime.v1.ListNotificationsRequest\x1a\x32.cryptovault.realtime.v1.ListNotificationsResponse\" \xea\xc7\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/api/notifications\x12\x86\x01\n\x08GetStats\x12(.cryptovault.realtime.v1.GetStatsRequest\x1a).cryptovault.realtime.v1.GetStatsResponse\"%\xea\xc7\x18\x06\x08\x01\x1a\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/socketio/statsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.cryptovault/realtime/v1/realtime_service.proto\x12\x17\x63ryptovault.realtime.v1\x1a#cryptovault/gateway/v1/policy.proto\x1a%cryptovault/realtime/v1/cluster.proto\x1a#cryptovault/realtime/v1/stats.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\x16\x42roadcastToUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"%\n\x17\x42roadcastToUserResponse\x12\n\n\x02id\x18\x01 \x01(\x04\"b\n\x19\x42roadcastToChannelRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x1c\n\x1a\x42roadcastToChannelResponse\"M\n\x15\x42roadcastToAllRequest\x12\r\n\x05\x65vent\x18\x01 \x01(\t\x12%\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x18\n\x16\x42roadcastToAllResponse\"\x7f\n\x0cNotification\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\x18ListNotificationsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\x05\"Y\n\x19ListNotificationsResponse\x12<\n\rnotifications\x18\x01 \x03(\x0b\x32%.cryptovault.realtime.v1.Notification\"\x11\n\x0fGetStatsRequest\"\x93\x01\n\x10GetStatsResponse\x12\x33\n\x05total\x18\x01 \x01(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12\x33\n\x05nodes\x18\x02 \x03(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12\x15\n\rmissing_nodes\x18\x03 \x03(\t\"&\n\x12GetPresenceRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"\x8e\x01\n\x0cUserPresence\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12?\n\x05nodes\x18\x02 \x03(\x0b\x32\x30.cryptovault.realtime.v1.UserPresence.NodesEntry\x1a,\n\nNodesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"1\n\x0cNodePresence\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\r\"\xab\x01\n\x13GetPresenceResponse\x12\x34\n\x05users\x18\x01 \x03(\x0b\x32%.cryptovault.realtime.v1.UserPresence\x12\x34\n\x05nodes\x18\x02 \x03(\x0b\x32%.cryptovault.realtime.v1.NodePresence\x12\x15\n\rmissing_nodes\x18\x03 \x03(\t\x12\x11\n\ttruncated\x18\x04 \x01(\x08\"[\n\x12ListSocketsRequest\x12\x36\n\x07sockets\x18\x01 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\x12\r\n\x05limit\x18\x02 \x01(\x05\"q\n\x13ListSocketsResponse\x12\x34\n\x07sockets\x18\x01 \x03(\x0b\x32#.cryptovault.realtime.v1.SocketInfo\x12\r\n\x05total\x18\x02 \x01(\r\x12\x15\n\rmissing_nodes\x18\x03 \x03(\t\"^\n\x12JoinSocketsRequest\x12\x36\n\x07sockets\x18\x01 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\"=\n\x13JoinSocketsResponse\x12\x0f\n\x07matched\x18\x01 \x01(\r\x12\x15\n\rmissing_nodes\x18\x02 \x03(\t\"_\n\x13LeaveSocketsRequest\x12\x36\n\x07sockets\x18\x01 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\">\n\x14LeaveSocketsResponse\x12\x0f\n\x07matched\x18\x01 \x01(\r\x12\x15\n\rmissing_nodes\x18\x02 \x03(\t\"R\n\x18\x44isconnectSocketsRequest\x12\x36\n\x07sockets\x18\x01 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\"C\n\x19\x44isconnectSocketsResponse\x12\x0f\n\x07matched\x18\x01 \x01(\r\x12\x15\n\rmissing_nodes\x18\x02 \x03(\t\"\x97\x01\n\x12\x45mitWithAckRequest\x12\x36\n\x07sockets\x18\x01 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12%\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x04 \x01(\x05\"\x81\x01\n\x13\x45mitWithAckResponse\x12\x42\n\x10\x61\x63knowledgements\x18\x01 \x03(\x0b\x32(.cryptovault.realtime.v1.Acknowledgement\x12\x0f\n\x07matched\x18\x02 \x01(\r\x12\x15\n\rmissing_nodes\x18\x03 \x03(\t2\x97\r\n\x0fRealtimeService\x12\xa4\x01\n\x0f\x42roadcastToUser\x12/.cryptovault.realtime.v1.BroadcastToUserRequest\x1a\x30.cryptovault.realtime.v1.BroadcastToUserResponse\".\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\"\"\x1d/api/broadcast/user/{user_id}:\x01*\x12\xb0\x01\n\x12\x42roadcastToChannel\x12\x32.cryptovault.realtime.v1.BroadcastToChannelRequest\x1a\x33.cryptovault.realtime.v1.BroadcastToChannelResponse\"1\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02%\" /api/broadcast/channel/{channel}:\x01*\x12\x96\x01\n\x0e\x42roadcastToAll\x12..cryptovault.realtime.v1.BroadcastToAllRequest\x1a/.cryptovault.realtime.v1.BroadcastToAllResponse\"#\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x17\"\x12/api/broadcast/all:\x01*\x12\x9c\x01\n\x11ListNotifications\x12\x31.cryptovault.realtime.v1.ListNotificationsRequest\x1a\x32.cryptovault.realtime.v1.ListNotificationsResponse\" \xea\xc7\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/api/notifications\x12\x86\x01\n\x08GetStats\x12(.cryptovault.realtime.v1.GetStatsRequest\x1a).cryptovault.realtime.v1.GetStatsResponse\"%\xea\xc7\x18\x06\x08\x01\x1a\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/socketio/stats\x12\x85\x01\n\x0bGetPresence\x12+.cryptovault.realtime.v1.GetPresenceRequest\x1a,.cryptovault.realtime.v1.GetPresenceResponse\"\x1b\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/api/presence\x12\x84\x01\n\x0bListSockets\x12+.cryptovault.realtime.v1.ListSocketsRequest\x1a,.cryptovault.realtime.v1.ListSocketsResponse\"\x1a\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/sockets\x12\x8c\x01\n\x0bJoinSockets\x12+.cryptovault.realtime.v1.JoinSocketsRequest\x1a,.cryptovault.realtime.v1.JoinSocketsResponse\"\"\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x16\"\x11/api/sockets/join:\x01*\x12\x90\x01\n\x0cLeaveSockets\x12,.cryptovault.realtime.v1.LeaveSocketsRequest\x1a-.cryptovault.realtime.v1.LeaveSocketsResponse\"#\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x17\"\x12/api/sockets/leave:\x01*\x12\xa4\x01\n\x11\x44isconnectSockets\x12\x31.cryptovault.realtime.v1.DisconnectSocketsRequest\x1a\x32.cryptovault.realtime.v1.DisconnectSocketsResponse\"(\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1c\"\x17/api/sockets/disconnect:\x01*\x12\x90\x01\n\x0b\x45mitWithAck\x12+.cryptovault.realtime.v1.EmitWithAckRequest\x1a,.cryptovault.realtime.v1.EmitWithAckResponse\"&\xea\xc7\x18\x06\x08\x03\"\x02\x08\x0c\x82\xd3\xe4\x93\x02\x16\"\x11/api/sockets/emit:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cryptovault.realtime.v1.realtime_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_USERPRESENCE_NODESENTRY']._loaded_options = None
+  _globals['_USERPRESENCE_NODESENTRY']._serialized_options = b'8\001'
   _globals['_REALTIMESERVICE'].methods_by_name['BroadcastToUser']._loaded_options = None
   _globals['_REALTIMESERVICE'].methods_by_name['BroadcastToUser']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\"\"\035/api/broadcast/user/{user_id}:\001*'
   _globals['_REALTIMESERVICE'].methods_by_name['BroadcastToChannel']._loaded_options = None
@@ -46,28 +49,70 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REALTIMESERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\352\307\030\002\010\002\202\323\344\223\002\024\022\022/api/notifications'
   _globals['_REALTIMESERVICE'].methods_by_name['GetStats']._loaded_options = None
   _globals['_REALTIMESERVICE'].methods_by_name['GetStats']._serialized_options = b'\352\307\030\006\010\001\032\002\010\001\202\323\344\223\002\025\022\023/api/socketio/stats'
-  _globals['_BROADCASTTOUSERREQUEST']._serialized_start=242
-  _globals['_BROADCASTTOUSERREQUEST']._serialized_end=337
-  _globals['_BROADCASTTOUSERRESPONSE']._serialized_start=339
-  _globals['_BROADCASTTOUSERRESPONSE']._serialized_end=376
-  _globals['_BROADCASTTOCHANNELREQUEST']._serialized_start=378
-  _globals['_BROADCASTTOCHANNELREQUEST']._serialized_end=476
-  _globals['_BROADCASTTOCHANNELRESPONSE']._serialized_start=478
-  _globals['_BROADCASTTOCHANNELRESPONSE']._serialized_end=506
-  _globals['_BROADCASTTOALLREQUEST']._serialized_start=508
-  _globals['_BROADCASTTOALLREQUEST']._serialized_end=585
-  _globals['_BROADCASTTOALLRESPONSE']._serialized_start=587
-  _globals['_BROADCASTTOALLRESPONSE']._serialized_end=611
-  _globals['_NOTIFICATION']._serialized_start=613
-  _globals['_NOTIFICATION']._serialized_end=740
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=742
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=798
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=800
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=889
-  _globals['_GETSTATSREQUEST']._serialized_start=891
-  _globals['_GETSTATSREQUEST']._serialized_end=908
-  _globals['_GETSTATSRESPONSE']._serialized_start=910
-  _globals['_GETSTATSRESPONSE']._serialized_end=1034
-  _globals['_REALTIMESERVICE']._serialized_start=1037
-  _globals['_REALTIMESERVICE']._serialized_end=1849
+  _globals['_REALTIMESERVICE'].methods_by_name['GetPresence']._loaded_options = None
+  _globals['_REALTIMESERVICE'].methods_by_name['GetPresence']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\017\022\r/api/presence'
+  _globals['_REALTIMESERVICE'].methods_by_name['ListSockets']._loaded_options = None
+  _globals['_REALTIMESERVICE'].methods_by_name['ListSockets']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\016\022\014/api/sockets'
+  _globals['_REALTIMESERVICE'].methods_by_name['JoinSockets']._loaded_options = None
+  _globals['_REALTIMESERVICE'].methods_by_name['JoinSockets']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\026\"\021/api/sockets/join:\001*'
+  _globals['_REALTIMESERVICE'].methods_by_name['LeaveSockets']._loaded_options = None
+  _globals['_REALTIMESERVICE'].methods_by_name['LeaveSockets']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\027\"\022/api/sockets/leave:\001*'
+  _globals['_REALTIMESERVICE'].methods_by_name['DisconnectSockets']._loaded_options = None
+  _globals['_REALTIMESERVICE'].methods_by_name['DisconnectSockets']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\034\"\027/api/sockets/disconnect:\001*'
+  _globals['_REALTIMESERVICE'].methods_by_name['EmitWithAck']._loaded_options = None
+  _globals['_REALTIMESERVICE'].methods_by_name['EmitWithAck']._serialized_options = b'\352\307\030\006\010\003\"\002\010\014\202\323\344\223\002\026\"\021/api/sockets/emit:\001*'
+  _globals['_BROADCASTTOUSERREQUEST']._serialized_start=281
+  _globals['_BROADCASTTOUSERREQUEST']._serialized_end=376
+  _globals['_BROADCASTTOUSERRESPONSE']._serialized_start=378
+  _globals['_BROADCASTTOUSERRESPONSE']._serialized_end=415
+  _globals['_BROADCASTTOCHANNELREQUEST']._serialized_start=417
+  _globals['_BROADCASTTOCHANNELREQUEST']._serialized_end=515
+  _globals['_BROADCASTTOCHANNELRESPONSE']._serialized_start=517
+  _globals['_BROADCASTTOCHANNELRESPONSE']._serialized_end=545
+  _globals['_BROADCASTTOALLREQUEST']._serialized_start=547
+  _globals['_BROADCASTTOALLREQUEST']._serialized_end=624
+  _globals['_BROADCASTTOALLRESPONSE']._serialized_start=626
+  _globals['_BROADCASTTOALLRESPONSE']._serialized_end=650
+  _globals['_NOTIFICATION']._serialized_start=652
+  _globals['_NOTIFICATION']._serialized_end=779
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=781
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=837
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=839
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=928
+  _globals['_GETSTATSREQUEST']._serialized_start=930
+  _globals['_GETSTATSREQUEST']._serialized_end=947
+  _globals['_GETSTATSRESPONSE']._serialized_start=950
+  _globals['_GETSTATSRESPONSE']._serialized_end=1097
+  _globals['_GETPRESENCEREQUEST']._serialized_start=1099
+  _globals['_GETPRESENCEREQUEST']._serialized_end=1137
+  _globals['_USERPRESENCE']._serialized_start=1140
+  _globals['_USERPRESENCE']._serialized_end=1282
+  _globals['_USERPRESENCE_NODESENTRY']._serialized_start=1238
+  _globals['_USERPRESENCE_NODESENTRY']._serialized_end=1282
+  _globals['_NODEPRESENCE']._serialized_start=1284
+  _globals['_NODEPRESENCE']._serialized_end=1333
+  _globals['_GETPRESENCERESPONSE']._serialized_start=1336
+  _globals['_GETPRESENCERESPONSE']._serialized_end=1507
+  _globals['_LISTSOCKETSREQUEST']._serialized_start=1509
+  _globals['_LISTSOCKETSREQUEST']._serialized_end=1600
+  _globals['_LISTSOCKETSRESPONSE']._serialized_start=1602
+  _globals['_LISTSOCKETSRESPONSE']._serialized_end=1715
+  _globals['_JOINSOCKETSREQUEST']._serialized_start=1717
+  _globals['_JOINSOCKETSREQUEST']._serialized_end=1811
+  _globals['_JOINSOCKETSRESPONSE']._serialized_start=1813
+  _globals['_JOINSOCKETSRESPONSE']._serialized_end=1874
+  _globals['_LEAVESOCKETSREQUEST']._serialized_start=1876
+  _globals['_LEAVESOCKETSREQUEST']._serialized_end=1971
+  _globals['_LEAVESOCKETSRESPONSE']._serialized_start=1973
+  _globals['_LEAVESOCKETSRESPONSE']._serialized_end=2035
+  _globals['_DISCONNECTSOCKETSREQUEST']._serialized_start=2037
+  _globals['_DISCONNECTSOCKETSREQUEST']._serialized_end=2119
+  _globals['_DISCONNECTSOCKETSRESPONSE']._serialized_start=2121
+  _globals['_DISCONNECTSOCKETSRESPONSE']._serialized_end=2188
+  _globals['_EMITWITHACKREQUEST']._serialized_start=2191
+  _globals['_EMITWITHACKREQUEST']._serialized_end=2342
+  _globals['_EMITWITHACKRESPONSE']._serialized_start=2345
+  _globals['_EMITWITHACKRESPONSE']._serialized_end=2474
+  _globals['_REALTIMESERVICE']._serialized_start=2477
+  _globals['_REALTIMESERVICE']._serialized_end=4164
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from cryptovault.realtime.v1 import cluster_pb2 as _cluster_pb2
 from cryptovault.realtime.v1 import stats_pb2 as _stats_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -282,6 +283,7 @@ class GetStatsResponse(_message.Message):
 
     TOTAL_FIELD_NUMBER: _builtins.int
     NODES_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def total(self) -> _stats_pb2.SocketStats:
         """The sum over all nodes."""
@@ -290,16 +292,461 @@ class GetStatsResponse(_message.Message):
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[_stats_pb2.SocketStats]:
         """Each node's own."""
 
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time: they are not in the sum."""
+
     def __init__(
         self,
         *,
         total: _stats_pb2.SocketStats | None = ...,
         nodes: _abc.Iterable[_stats_pb2.SocketStats] | None = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes", b"nodes", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_nodes", b"missing_nodes", "nodes", b"nodes", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatsResponse: _TypeAlias = GetStatsResponse  # noqa: Y015
+
+@_typing.final
+class GetPresenceRequest(_message.Message):
+    """Asks who is online."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """These users only. Empty: all who are connected."""
+
+    def __init__(
+        self,
+        *,
+        user_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_ids", b"user_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPresenceRequest: _TypeAlias = GetPresenceRequest  # noqa: Y015
+
+@_typing.final
+class UserPresence(_message.Message):
+    """A user's sockets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class NodesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The user."""
+    @_builtins.property
+    def nodes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Number of sockets by node."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        nodes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes", b"nodes", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserPresence: _TypeAlias = UserPresence  # noqa: Y015
+
+@_typing.final
+class NodePresence(_message.Message):
+    """A node that is alive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """Its name."""
+    connections: _builtins.int
+    """Its open connections."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodePresence: _TypeAlias = NodePresence  # noqa: Y015
+
+@_typing.final
+class GetPresenceResponse(_message.Message):
+    """Who is online."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """Whether there are more users than fit."""
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserPresence]:
+        """The users, by name."""
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodePresence]:
+        """The nodes that answered."""
+
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time."""
+
+    def __init__(
+        self,
+        *,
+        users: _abc.Iterable[Global___UserPresence] | None = ...,
+        nodes: _abc.Iterable[Global___NodePresence] | None = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_nodes", b"missing_nodes", "nodes", b"nodes", "truncated", b"truncated", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPresenceResponse: _TypeAlias = GetPresenceResponse  # noqa: Y015
+
+@_typing.final
+class ListSocketsRequest(_message.Message):
+    """Asks for sockets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """The most to answer, 1 to 1000. 0: 100."""
+    @_builtins.property
+    def sockets(self) -> _cluster_pb2.SocketFilter:
+        """Which; all of them when nothing is given."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _cluster_pb2.SocketFilter | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSocketsRequest: _TypeAlias = ListSocketsRequest  # noqa: Y015
+
+@_typing.final
+class ListSocketsResponse(_message.Message):
+    """Sockets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def sockets(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.SocketInfo]:
+        """The sockets, up to the limit."""
+
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _abc.Iterable[_cluster_pb2.SocketInfo] | None = ...,
+        total: _builtins.int = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_nodes", b"missing_nodes", "sockets", b"sockets", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSocketsResponse: _TypeAlias = ListSocketsResponse  # noqa: Y015
+
+@_typing.final
+class JoinSocketsRequest(_message.Message):
+    """Asks for subscriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sockets(self) -> _cluster_pb2.SocketFilter:
+        """Which sockets; something must be given."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The channels."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _cluster_pb2.SocketFilter | None = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinSocketsRequest: _TypeAlias = JoinSocketsRequest  # noqa: Y015
+
+@_typing.final
+class JoinSocketsResponse(_message.Message):
+    """The sockets are subscribed, to those of the channels that they may have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHED_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """How many sockets were meant."""
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time."""
+
+    def __init__(
+        self,
+        *,
+        matched: _builtins.int = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "missing_nodes", b"missing_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinSocketsResponse: _TypeAlias = JoinSocketsResponse  # noqa: Y015
+
+@_typing.final
+class LeaveSocketsRequest(_message.Message):
+    """Asks for the end of subscriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sockets(self) -> _cluster_pb2.SocketFilter:
+        """Which sockets; something must be given."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The channels."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _cluster_pb2.SocketFilter | None = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaveSocketsRequest: _TypeAlias = LeaveSocketsRequest  # noqa: Y015
+
+@_typing.final
+class LeaveSocketsResponse(_message.Message):
+    """The subscriptions have ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHED_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """How many sockets were meant."""
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time."""
+
+    def __init__(
+        self,
+        *,
+        matched: _builtins.int = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "missing_nodes", b"missing_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaveSocketsResponse: _TypeAlias = LeaveSocketsResponse  # noqa: Y015
+
+@_typing.final
+class DisconnectSocketsRequest(_message.Message):
+    """Asks for the end of connections."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sockets(self) -> _cluster_pb2.SocketFilter:
+        """Which sockets; something must be given."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _cluster_pb2.SocketFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisconnectSocketsRequest: _TypeAlias = DisconnectSocketsRequest  # noqa: Y015
+
+@_typing.final
+class DisconnectSocketsResponse(_message.Message):
+    """The connections are about to end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHED_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """How many sockets were meant."""
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time."""
+
+    def __init__(
+        self,
+        *,
+        matched: _builtins.int = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "missing_nodes", b"missing_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisconnectSocketsResponse: _TypeAlias = DisconnectSocketsResponse  # noqa: Y015
+
+@_typing.final
+class EmitWithAckRequest(_message.Message):
+    """An event to be acknowledged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    DEADLINE_MS_FIELD_NUMBER: _builtins.int
+    event: _builtins.str
+    """Name of the event."""
+    deadline_ms: _builtins.int
+    """How long to wait for acknowledgements, in milliseconds, 1 to 10000. 0: 2000."""
+    @_builtins.property
+    def sockets(self) -> _cluster_pb2.SocketFilter:
+        """Which sockets; something must be given."""
+
+    @_builtins.property
+    def data(self) -> _struct_pb2.Struct:
+        """What the event carries."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _cluster_pb2.SocketFilter | None = ...,
+        event: _builtins.str = ...,
+        data: _struct_pb2.Struct | None = ...,
+        deadline_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "sockets", b"sockets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "deadline_ms", b"deadline_ms", "event", b"event", "sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EmitWithAckRequest: _TypeAlias = EmitWithAckRequest  # noqa: Y015
+
+@_typing.final
+class EmitWithAckResponse(_message.Message):
+    """What clients acknowledged with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    MISSING_NODES_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """How many sockets the event was sent to."""
+    @_builtins.property
+    def acknowledgements(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Acknowledgement]:
+        """The acknowledgements that came in time."""
+
+    @_builtins.property
+    def missing_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that did not answer in time."""
+
+    def __init__(
+        self,
+        *,
+        acknowledgements: _abc.Iterable[_cluster_pb2.Acknowledgement] | None = ...,
+        matched: _builtins.int = ...,
+        missing_nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "matched", b"matched", "missing_nodes", b"missing_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EmitWithAckResponse: _TypeAlias = EmitWithAckResponse  # noqa: Y015

@@ -60,6 +60,36 @@ class RealtimeServiceStub:
                 request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetStatsRequest.SerializeToString,
                 response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetStatsResponse.FromString,
                 _registered_method=True)
+        self.GetPresence = channel.unary_unary(
+                '/cryptovault.realtime.v1.RealtimeService/GetPresence',
+                request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetPresenceRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetPresenceResponse.FromString,
+                _registered_method=True)
+        self.ListSockets = channel.unary_unary(
+                '/cryptovault.realtime.v1.RealtimeService/ListSockets',
+                request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.ListSocketsRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.ListSocketsResponse.FromString,
+                _registered_method=True)
+        self.JoinSockets = channel.unary_unary(
+                '/cryptovault.realtime.v1.RealtimeService/JoinSockets',
+                request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.JoinSocketsRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.JoinSocketsResponse.FromString,
+                _registered_method=True)
+        self.LeaveSockets = channel.unary_unary(
+                '/cryptovault.realtime.v1.RealtimeService/LeaveSockets',
+                request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.LeaveSocketsRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.LeaveSocketsResponse.FromString,
+                _registered_method=True)
+        self.DisconnectSockets = channel.unary_unary(
+                '/cryptovault.realtime.v1.RealtimeService/DisconnectSockets',
+                request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.DisconnectSocketsRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.DisconnectSocketsResponse.FromString,
+                _registered_method=True)
+        self.EmitWithAck = channel.unary_unary(
+                '/cryptovault.realtime.v1.RealtimeService/EmitWithAck',
+                request_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.EmitWithAckRequest.SerializeToString,
+                response_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.EmitWithAckResponse.FromString,
+                _registered_method=True)
 
 
 class RealtimeServiceServicer:
@@ -101,6 +131,48 @@ class RealtimeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPresence(self, request, context):
+        """Who is online, and on which node.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSockets(self, request, context):
+        """The sockets of all nodes, or some of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinSockets(self, request, context):
+        """Subscribes sockets to channels, as if they had asked for it themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaveSockets(self, request, context):
+        """Ends subscriptions of sockets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisconnectSockets(self, request, context):
+        """Ends connections. Stock clients do not come back by themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EmitWithAck(self, request, context):
+        """Sends an event to sockets and collects their acknowledgements, until all are there or the deadline has come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RealtimeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +200,36 @@ def add_RealtimeServiceServicer_to_server(servicer, server):
                     servicer.GetStats,
                     request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetStatsRequest.FromString,
                     response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetStatsResponse.SerializeToString,
+            ),
+            'GetPresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPresence,
+                    request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetPresenceRequest.FromString,
+                    response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetPresenceResponse.SerializeToString,
+            ),
+            'ListSockets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSockets,
+                    request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.ListSocketsRequest.FromString,
+                    response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.ListSocketsResponse.SerializeToString,
+            ),
+            'JoinSockets': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinSockets,
+                    request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.JoinSocketsRequest.FromString,
+                    response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.JoinSocketsResponse.SerializeToString,
+            ),
+            'LeaveSockets': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaveSockets,
+                    request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.LeaveSocketsRequest.FromString,
+                    response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.LeaveSocketsResponse.SerializeToString,
+            ),
+            'DisconnectSockets': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisconnectSockets,
+                    request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.DisconnectSocketsRequest.FromString,
+                    response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.DisconnectSocketsResponse.SerializeToString,
+            ),
+            'EmitWithAck': grpc.unary_unary_rpc_method_handler(
+                    servicer.EmitWithAck,
+                    request_deserializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.EmitWithAckRequest.FromString,
+                    response_serializer=cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.EmitWithAckResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +368,168 @@ class RealtimeService:
             '/cryptovault.realtime.v1.RealtimeService/GetStats',
             cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetStatsRequest.SerializeToString,
             cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.realtime.v1.RealtimeService/GetPresence',
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetPresenceRequest.SerializeToString,
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.GetPresenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSockets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.realtime.v1.RealtimeService/ListSockets',
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.ListSocketsRequest.SerializeToString,
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.ListSocketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinSockets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.realtime.v1.RealtimeService/JoinSockets',
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.JoinSocketsRequest.SerializeToString,
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.JoinSocketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaveSockets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.realtime.v1.RealtimeService/LeaveSockets',
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.LeaveSocketsRequest.SerializeToString,
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.LeaveSocketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisconnectSockets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.realtime.v1.RealtimeService/DisconnectSockets',
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.DisconnectSocketsRequest.SerializeToString,
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.DisconnectSocketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EmitWithAck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cryptovault.realtime.v1.RealtimeService/EmitWithAck',
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.EmitWithAckRequest.SerializeToString,
+            cryptovault_dot_realtime_dot_v1_dot_realtime__service__pb2.EmitWithAckResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,18 @@ class RealtimeServiceStub:
     """What a user was sent, in order."""
     GetStats: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.GetStatsRequest, _realtime_service_pb2.GetStatsResponse]
     """Connections, channels and traffic, per node and in total."""
+    GetPresence: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.GetPresenceRequest, _realtime_service_pb2.GetPresenceResponse]
+    """Who is online, and on which node."""
+    ListSockets: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.ListSocketsRequest, _realtime_service_pb2.ListSocketsResponse]
+    """The sockets of all nodes, or some of them."""
+    JoinSockets: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.JoinSocketsRequest, _realtime_service_pb2.JoinSocketsResponse]
+    """Subscribes sockets to channels, as if they had asked for it themselves."""
+    LeaveSockets: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.LeaveSocketsRequest, _realtime_service_pb2.LeaveSocketsResponse]
+    """Ends subscriptions of sockets."""
+    DisconnectSockets: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.DisconnectSocketsRequest, _realtime_service_pb2.DisconnectSocketsResponse]
+    """Ends connections. Stock clients do not come back by themselves."""
+    EmitWithAck: _grpc.UnaryUnaryMultiCallable[_realtime_service_pb2.EmitWithAckRequest, _realtime_service_pb2.EmitWithAckResponse]
+    """Sends an event to sockets and collects their acknowledgements, until all are there or the deadline has come."""
 
 @_typing.type_check_only
 class RealtimeServiceAsyncStub(RealtimeServiceStub):
@@ -59,6 +71,18 @@ class RealtimeServiceAsyncStub(RealtimeServiceStub):
     """What a user was sent, in order."""
     GetStats: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.GetStatsRequest, _realtime_service_pb2.GetStatsResponse]  # type: ignore[assignment]
     """Connections, channels and traffic, per node and in total."""
+    GetPresence: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.GetPresenceRequest, _realtime_service_pb2.GetPresenceResponse]  # type: ignore[assignment]
+    """Who is online, and on which node."""
+    ListSockets: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.ListSocketsRequest, _realtime_service_pb2.ListSocketsResponse]  # type: ignore[assignment]
+    """The sockets of all nodes, or some of them."""
+    JoinSockets: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.JoinSocketsRequest, _realtime_service_pb2.JoinSocketsResponse]  # type: ignore[assignment]
+    """Subscribes sockets to channels, as if they had asked for it themselves."""
+    LeaveSockets: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.LeaveSocketsRequest, _realtime_service_pb2.LeaveSocketsResponse]  # type: ignore[assignment]
+    """Ends subscriptions of sockets."""
+    DisconnectSockets: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.DisconnectSocketsRequest, _realtime_service_pb2.DisconnectSocketsResponse]  # type: ignore[assignment]
+    """Ends connections. Stock clients do not come back by themselves."""
+    EmitWithAck: _aio.UnaryUnaryMultiCallable[_realtime_service_pb2.EmitWithAckRequest, _realtime_service_pb2.EmitWithAckResponse]  # type: ignore[assignment]
+    """Sends an event to sockets and collects their acknowledgements, until all are there or the deadline has come."""
 
 class RealtimeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Live events to sockets, and what is known about them."""
@@ -102,5 +126,53 @@ class RealtimeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_realtime_service_pb2.GetStatsResponse, _abc.Awaitable[_realtime_service_pb2.GetStatsResponse]]:
         """Connections, channels and traffic, per node and in total."""
+
+    @_abc_1.abstractmethod
+    def GetPresence(
+        self,
+        request: _realtime_service_pb2.GetPresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_realtime_service_pb2.GetPresenceResponse, _abc.Awaitable[_realtime_service_pb2.GetPresenceResponse]]:
+        """Who is online, and on which node."""
+
+    @_abc_1.abstractmethod
+    def ListSockets(
+        self,
+        request: _realtime_service_pb2.ListSocketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_realtime_service_pb2.ListSocketsResponse, _abc.Awaitable[_realtime_service_pb2.ListSocketsResponse]]:
+        """The sockets of all nodes, or some of them."""
+
+    @_abc_1.abstractmethod
+    def JoinSockets(
+        self,
+        request: _realtime_service_pb2.JoinSocketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_realtime_service_pb2.JoinSocketsResponse, _abc.Awaitable[_realtime_service_pb2.JoinSocketsResponse]]:
+        """Subscribes sockets to channels, as if they had asked for it themselves."""
+
+    @_abc_1.abstractmethod
+    def LeaveSockets(
+        self,
+        request: _realtime_service_pb2.LeaveSocketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_realtime_service_pb2.LeaveSocketsResponse, _abc.Awaitable[_realtime_service_pb2.LeaveSocketsResponse]]:
+        """Ends subscriptions of sockets."""
+
+    @_abc_1.abstractmethod
+    def DisconnectSockets(
+        self,
+        request: _realtime_service_pb2.DisconnectSocketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_realtime_service_pb2.DisconnectSocketsResponse, _abc.Awaitable[_realtime_service_pb2.DisconnectSocketsResponse]]:
+        """Ends connections. Stock clients do not come back by themselves."""
+
+    @_abc_1.abstractmethod
+    def EmitWithAck(
+        self,
+        request: _realtime_service_pb2.EmitWithAckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_realtime_service_pb2.EmitWithAckResponse, _abc.Awaitable[_realtime_service_pb2.EmitWithAckResponse]]:
+        """Sends an event to sockets and collects their acknowledgements, until all are there or the deadline has come."""
 
 def add_RealtimeServiceServicer_to_server(servicer: RealtimeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

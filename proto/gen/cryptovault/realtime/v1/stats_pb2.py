@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cryptovault/realtime/v1/stats.proto\x12\x17\x63ryptovault.realtime.v1\"\xbd\x04\n\x0bSocketStats\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\r\x12\x15\n\rauthenticated\x18\x03 \x01(\r\x12H\n\ntransports\x18\x04 \x03(\x0b\x32\x34.cryptovault.realtime.v1.SocketStats.TransportsEntry\x12\x44\n\x08\x63hannels\x18\x05 \x03(\x0b\x32\x32.cryptovault.realtime.v1.SocketStats.ChannelsEntry\x12\x15\n\rmessages_sent\x18\x06 \x01(\x04\x12\x12\n\nbytes_sent\x18\x07 \x01(\x04\x12\x1b\n\x13messages_per_second\x18\x08 \x01(\x01\x12\x10\n\x08\x63onnects\x18\t \x01(\x04\x12\x13\n\x0b\x64isconnects\x18\n \x01(\x04\x12\x1a\n\x12handshake_failures\x18\x0b \x01(\x04\x12\x16\n\x0eticks_received\x18\x0c \x01(\x04\x12\x17\n\x0fticks_conflated\x18\r \x01(\x04\x12\x14\n\x0c\x64\x65lay_p50_ms\x18\x0e \x01(\x01\x12\x14\n\x0c\x64\x65lay_p99_ms\x18\x0f \x01(\x01\x12\x18\n\x10slow_disconnects\x18\x10 \x01(\x04\x1a\x31\n\x0fTransportsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a/\n\rChannelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cryptovault/realtime/v1/stats.proto\x12\x17\x63ryptovault.realtime.v1\"\x98\x08\n\x0bSocketStats\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\r\x12\x15\n\rauthenticated\x18\x03 \x01(\r\x12H\n\ntransports\x18\x04 \x03(\x0b\x32\x34.cryptovault.realtime.v1.SocketStats.TransportsEntry\x12\x44\n\x08\x63hannels\x18\x05 \x03(\x0b\x32\x32.cryptovault.realtime.v1.SocketStats.ChannelsEntry\x12\x15\n\rmessages_sent\x18\x06 \x01(\x04\x12\x12\n\nbytes_sent\x18\x07 \x01(\x04\x12\x1b\n\x13messages_per_second\x18\x08 \x01(\x01\x12\x10\n\x08\x63onnects\x18\t \x01(\x04\x12\x13\n\x0b\x64isconnects\x18\n \x01(\x04\x12\x1a\n\x12handshake_failures\x18\x0b \x01(\x04\x12\x16\n\x0eticks_received\x18\x0c \x01(\x04\x12\x17\n\x0fticks_conflated\x18\r \x01(\x04\x12\x14\n\x0c\x64\x65lay_p50_ms\x18\x0e \x01(\x01\x12\x14\n\x0c\x64\x65lay_p99_ms\x18\x0f \x01(\x01\x12\x18\n\x10slow_disconnects\x18\x10 \x01(\x04\x12\x18\n\x10\x62ytes_per_second\x18\x11 \x01(\x01\x12@\n\x06states\x18\x12 \x03(\x0b\x32\x30.cryptovault.realtime.v1.SocketStats.StatesEntry\x12i\n\x1chandshake_failures_by_reason\x18\x13 \x03(\x0b\x32\x43.cryptovault.realtime.v1.SocketStats.HandshakeFailuresByReasonEntry\x12\x12\n\nreconnects\x18\x14 \x01(\x04\x12\x12\n\nrecoveries\x18\x15 \x01(\x04\x12\x16\n\x0eslow_conflated\x18\x16 \x01(\x04\x12\x14\n\x0cslow_lowered\x18\x17 \x01(\x04\x12\x18\n\x10\x66\x61st_disconnects\x18\x18 \x01(\x04\x12\x17\n\x0f\x63hanges_offered\x18\x19 \x01(\x04\x12\x18\n\x10\x63onflation_ratio\x18\x1a \x01(\x01\x1a\x31\n\x0fTransportsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a/\n\rChannelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a-\n\x0bStatesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a@\n\x1eHandshakeFailuresByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_options = b'8\001'
   _globals['_SOCKETSTATS_CHANNELSENTRY']._loaded_options = None
   _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_options = b'8\001'
+  _globals['_SOCKETSTATS_STATESENTRY']._loaded_options = None
+  _globals['_SOCKETSTATS_STATESENTRY']._serialized_options = b'8\001'
+  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._loaded_options = None
+  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_options = b'8\001'
   _globals['_SOCKETSTATS']._serialized_start=65
-  _globals['_SOCKETSTATS']._serialized_end=638
-  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_start=540
-  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_end=589
-  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_start=591
-  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_end=638
+  _globals['_SOCKETSTATS']._serialized_end=1113
+  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_start=902
+  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_end=951
+  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_start=953
+  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_end=1000
+  _globals['_SOCKETSTATS_STATESENTRY']._serialized_start=1002
+  _globals['_SOCKETSTATS_STATESENTRY']._serialized_end=1047
+  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_start=1049
+  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_end=1113
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,46 @@ class SocketStats(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class StatesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class HandshakeFailuresByReasonEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NODE_FIELD_NUMBER: _builtins.int
     CONNECTIONS_FIELD_NUMBER: _builtins.int
     AUTHENTICATED_FIELD_NUMBER: _builtins.int
@@ -80,6 +120,16 @@ class SocketStats(_message.Message):
     DELAY_P50_MS_FIELD_NUMBER: _builtins.int
     DELAY_P99_MS_FIELD_NUMBER: _builtins.int
     SLOW_DISCONNECTS_FIELD_NUMBER: _builtins.int
+    BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    HANDSHAKE_FAILURES_BY_REASON_FIELD_NUMBER: _builtins.int
+    RECONNECTS_FIELD_NUMBER: _builtins.int
+    RECOVERIES_FIELD_NUMBER: _builtins.int
+    SLOW_CONFLATED_FIELD_NUMBER: _builtins.int
+    SLOW_LOWERED_FIELD_NUMBER: _builtins.int
+    FAST_DISCONNECTS_FIELD_NUMBER: _builtins.int
+    CHANGES_OFFERED_FIELD_NUMBER: _builtins.int
+    CONFLATION_RATIO_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     """Name of the node; empty in a sum."""
     connections: _builtins.int
@@ -101,13 +151,29 @@ class SocketStats(_message.Message):
     ticks_received: _builtins.int
     """Ticks received since the start."""
     ticks_conflated: _builtins.int
-    """Ticks that a newer one of the same symbol replaced before they were sent."""
+    """Changes of prices that a newer one of the same symbol replaced before they were sent."""
     delay_p50_ms: _builtins.float
     """Median delay from published_at to the write, in milliseconds."""
     delay_p99_ms: _builtins.float
     """99th percentile of the same delay, in milliseconds."""
     slow_disconnects: _builtins.int
     """Connections ended because the client read too slowly, since the start."""
+    bytes_per_second: _builtins.float
+    """Bytes sent per second, over the last ten seconds."""
+    reconnects: _builtins.int
+    """Clients that came back and asked to carry on, since the start."""
+    recoveries: _builtins.int
+    """Those that were given what they had missed, since the start."""
+    slow_conflated: _builtins.int
+    """Times that a client fell behind and its market data was conflated further, since the start."""
+    slow_lowered: _builtins.int
+    """Times that a client stayed behind and its rate was lowered, since the start."""
+    fast_disconnects: _builtins.int
+    """Connections ended because the client sent too much, since the start."""
+    changes_offered: _builtins.int
+    """Changes of prices that channels with subscribers were offered, since the start: a tick counts for each channel."""
+    conflation_ratio: _builtins.float
+    """The share of those changes that were conflated, 0 to 1."""
     @_builtins.property
     def transports(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Open connections by transport: "websocket", "polling"."""
@@ -115,6 +181,14 @@ class SocketStats(_message.Message):
     @_builtins.property
     def channels(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Subscribers by channel."""
+
+    @_builtins.property
+    def states(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Sessions by state: "connecting" (not let in yet), "active", "slow" (read more slowly than they are written to)."""
+
+    @_builtins.property
+    def handshake_failures_by_reason(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Refused connections by reason, since the start."""
 
     def __init__(
         self,
@@ -135,10 +209,20 @@ class SocketStats(_message.Message):
         delay_p50_ms: _builtins.float = ...,
         delay_p99_ms: _builtins.float = ...,
         slow_disconnects: _builtins.int = ...,
+        bytes_per_second: _builtins.float = ...,
+        states: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        handshake_failures_by_reason: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        reconnects: _builtins.int = ...,
+        recoveries: _builtins.int = ...,
+        slow_conflated: _builtins.int = ...,
+        slow_lowered: _builtins.int = ...,
+        fast_disconnects: _builtins.int = ...,
+        changes_offered: _builtins.int = ...,
+        conflation_ratio: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authenticated", b"authenticated", "bytes_sent", b"bytes_sent", "channels", b"channels", "connections", b"connections", "connects", b"connects", "delay_p50_ms", b"delay_p50_ms", "delay_p99_ms", b"delay_p99_ms", "disconnects", b"disconnects", "handshake_failures", b"handshake_failures", "messages_per_second", b"messages_per_second", "messages_sent", b"messages_sent", "node", b"node", "slow_disconnects", b"slow_disconnects", "ticks_conflated", b"ticks_conflated", "ticks_received", b"ticks_received", "transports", b"transports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authenticated", b"authenticated", "bytes_per_second", b"bytes_per_second", "bytes_sent", b"bytes_sent", "changes_offered", b"changes_offered", "channels", b"channels", "conflation_ratio", b"conflation_ratio", "connections", b"connections", "connects", b"connects", "delay_p50_ms", b"delay_p50_ms", "delay_p99_ms", b"delay_p99_ms", "disconnects", b"disconnects", "fast_disconnects", b"fast_disconnects", "handshake_failures", b"handshake_failures", "handshake_failures_by_reason", b"handshake_failures_by_reason", "messages_per_second", b"messages_per_second", "messages_sent", b"messages_sent", "node", b"node", "reconnects", b"reconnects", "recoveries", b"recoveries", "slow_conflated", b"slow_conflated", "slow_disconnects", b"slow_disconnects", "slow_lowered", b"slow_lowered", "states", b"states", "ticks_conflated", b"ticks_conflated", "ticks_received", b"ticks_received", "transports", b"transports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
