@@ -25,7 +25,11 @@ class Dashboard:
         if not _is_page(exchange):
             raise NotFound(f"there is nothing at {exchange.path}")
         page = self._site.find("index.html")
-        return page.answer(exchange) if page is not None else self._not_built()
+        if page is None:
+            return self._not_built()
+        if exchange.headers.get(b"sec-fetch-mode") == b"navigate":
+            exchange.hints = page.hints
+        return page.answer(exchange)
 
     def _not_built(self) -> Answer:
         headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]

@@ -4,6 +4,7 @@ import mimetypes
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.gateway.hints import early_hints
 from services.gateway.pipeline.compression import VARY, choose
 from services.gateway.pipeline.exchange import Answer, Exchange
 from services.gateway.pipeline.response_cache import etag
@@ -23,6 +24,7 @@ class File:
 
     answer_plain: Answer
     coded: dict[str, Answer] = field(default_factory=dict)
+    hints: tuple[bytes, ...] = ()  # Links that may go ahead of it
 
     def answer(self, exchange: Exchange) -> Answer:
         """The form that the client likes best; what was not made by the build is compressed when it is first asked."""
@@ -84,7 +86,8 @@ def _read(root: Path, path: Path) -> File:
         for suffix, coding in PRECOMPRESSED.items()
         if (sibling := path.with_name(path.name + suffix)).is_file()
     }
-    return File(Answer(200, [*headers, VARY] if coded else headers, body), coded)
+    hints = early_hints(body.decode(errors="replace")) if name.endswith(".html") else ()
+    return File(Answer(200, [*headers, VARY] if coded else headers, body), coded, hints)
 
 
 def _content_type(name: str) -> bytes:

@@ -1,13 +1,11 @@
 """The gateway over its real server: both ports, HTTP/1.1 and HTTP/2, sockets, shared limits, and its end."""
 
 import asyncio
-import shutil
 import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,51 +18,20 @@ import pytest
 import socketio
 from aiohttp import web
 
-from services.gateway.certificate import development_certificate
 from services.gateway.limits.gcra import Limit, Rule
 from services.gateway.limits.limiter import RateLimiter
 from services.gateway.limits.script import ORDER_LUA
-from services.gateway.server import HttpServer, hypercorn_config
 from services.kit.store import Store
 from services.kit.testing import FakeClock, free_port
-from tests.unit.gateway.harness import Harness, gateway
+from tests.integration.gateway_front import Running, running
+from tests.unit.gateway.harness import gateway
 
 pytestmark = pytest.mark.integration
-
-CURL = shutil.which("curl")
-MEBIBYTE = 1024 * 1024
-
-
-@dataclass
-class Running:
-    """A gateway that listens."""
-
-    harness: Harness
-    server: HttpServer
-    plain: str
-    tls: str
-    ca: Path
-    port: int
 
 
 @pytest.fixture(scope="session")
 def tls_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tls")
-
-
-@asynccontextmanager
-async def running(tls_folder: Path, realtime: str = "http://127.0.0.1:1", **options: Any) -> AsyncIterator[Running]:
-    async with AsyncExitStack() as stack:
-        harness = await stack.enter_async_context(gateway(realtime=realtime, **options))
-        certificate, port, tls_port = development_certificate(tls_folder), free_port(), free_port()
-        server = HttpServer(harness.app, hypercorn_config("127.0.0.1", port, tls_port, certificate))
-        await server.start()
-        plain, tls = f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}"
-        try:
-            yield Running(harness, server, plain, tls, certificate.chain, port)
-        finally:
-            harness.stopping.set()
-            await server.drain(1.0)
 
 
 @pytest.fixture
@@ -89,29 +56,6 @@ async def test_both_protocols_on_the_plain_port_and_alpn_on_the_tls_port(front: 
     assert {answer.status_code for answer in answers} == {200}
     assert ["strict-transport-security" in answer.headers for answer in answers] == [False, False, True]
     assert all("server" not in answer.headers for answer in answers)
-
-
-@pytest.mark.parametrize(("protocol", "tls"), [("--http1.1", False), ("--http1.1", True), ("--http2", True)])
-async def test_curl_gets_413_for_ten_megabytes_and_goes_on(
-    front: Running, tmp_path: Path, protocol: str, tls: bool
-) -> None:
-    base, common = front.tls if tls else front.plain, [protocol, "-ksS", "-o", "/dev/null", "-w", "%{http_code} "]
-    big = tmp_path / "big"
-    big.write_bytes(b"x" * 10 * MEBIBYTE)
-    upload = [*common, "-H", "Expect:", "--data-binary", f"@{big}", f"{base}/api/auth/login"]
-    assert await curl(*upload, "--next", *common, f"{base}/ping") == ["413", "200"]
-
-
-async def test_curl_speaks_http2_by_prior_knowledge(front: Running) -> None:
-    written = await curl("--http2-prior-knowledge", "-sS", "-o", "/dev/null", "-w", "%{http_version}", front.plain)
-    assert written == ["2"]
-
-
-async def curl(*arguments: str) -> list[str]:
-    """The words that curl prints."""
-    process = await asyncio.create_subprocess_exec(str(CURL), *arguments, stdout=asyncio.subprocess.PIPE)
-    printed, _ = await asyncio.wait_for(process.communicate(), 30)
-    return printed.decode().split()
 
 
 class RawH2:
@@ -176,10 +120,7 @@ async def test_an_early_answer_to_an_upload_leaves_the_connection_whole(front: R
     assert client.status == {1: status, 3: "200", 5: "200"}
 
 
-async def test_a_client_that_never_finishes_its_upload_is_answered_all_the_same(
-    front: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.gateway.pipeline.edge.DRAIN_SECONDS", 0.2)
+async def test_a_client_that_never_finishes_its_upload_is_answered_all_the_same(front: Running) -> None:
     client = await RawH2.connect(front.port)
     client.request(1, "POST", "/api/auth/password", end=False)
     client.data(1, b"x")

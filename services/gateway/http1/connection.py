@@ -208,7 +208,7 @@ class Http1Connection(asyncio.Protocol):
         self._exchange = None
         self._since = self.engine.loop.time()
         if not exchange.keep_alive:
-            self._linger()
+            self._linger(more=not exchange.body.ended)
         elif self._closing:
             self.transport.close()
         elif self._buffer and not self._advancing:
@@ -282,13 +282,18 @@ class Http1Connection(asyncio.Protocol):
             self._over = True
             exchange.refuse(refused)
 
-    def _linger(self) -> None:
-        """Take nothing more, and stay a moment: data that meets a closed socket would erase the answer on its way."""
+    def _linger(self, *, more: bool = True) -> None:
+        """Take nothing more, and stay a moment if more may come: it would erase the answer if it met a closed socket.
+
+        TLS cannot close one direction (asyncio's), so there it is the answer's length that tells that nothing follows.
+        """
         self._over = True
         self._buffer.clear()
         self._pace()
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.engine.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        elif more:
+            self.engine.loop.call_later(LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()

@@ -10,8 +10,6 @@ from services.gateway.errors import ClientGone
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
 from services.gateway.pipeline.repeats import Repeats, question_of
 
-DRAIN_BYTES = 32 * 1024 * 1024  # of an unwanted body that are read and thrown away
-DRAIN_SECONDS = 10.0
 BODILESS = frozenset({204, 304})  # statuses
 
 
@@ -36,11 +34,11 @@ class Edge:
             answer = await self._handler(exchange)
         except ClientGone:
             return
-        if not exchange.body_ended:
-            await _drain(exchange)
         headers = _headers(answer, exchange)
         if question is not None:
             self.repeats.remember(question, exchange, answer)
+        if exchange.hints and answer.status == 200 and _takes_hints(scope):
+            await send({"type": "http.response.early_hint", "links": exchange.hints})
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if answer.stream is not None:
             await _send_stream(answer.stream, exchange, send)
@@ -56,19 +54,9 @@ def _headers(answer: Answer, exchange: Exchange) -> Headers:
     return headers
 
 
-async def _drain(exchange: Exchange) -> None:
-    """Read what is left of the body, up to a limit, before answering.
-
-    A stock HTTP/2 connection does not survive data for a stream that has been answered, and an HTTP/1.1 client that is
-    still sending may never see the answer. Answering first and draining then upsets clients that stop sending.
-    """
-    left = DRAIN_BYTES
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while not exchange.body_ended and left > 0:
-                left -= len(await exchange.read())
-    except TimeoutError:
-        return
+def _takes_hints(scope: Scope) -> bool:
+    """Over HTTP/1.1 browsers do not look at them, and some clients take a 103 for the answer."""
+    return scope["http_version"] == "2" and "http.response.early_hint" in scope["extensions"]
 
 
 async def _send_stream(stream: AsyncGenerator[bytes, None], exchange: Exchange, send: Send) -> None:

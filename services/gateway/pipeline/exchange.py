@@ -25,7 +25,7 @@ BODILESS_VERBS = frozenset({"GET", "HEAD"})
 class Answer:
     """An answer, ready to send; never changed once it is made, so that caches may share it between exchanges."""
 
-    __slots__ = ("body", "compressible", "forms", "headers", "status", "stream")
+    __slots__ = ("body", "compressible", "fields", "forms", "headers", "status", "stream")
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Answer:
         self.stream = stream  # instead of a body
         self.compressible = compressible
         self.forms: dict[str, Answer] = {}  # by content coding: made once, however often they are sent
+        self.fields: Headers | None = None  # its headers as they are sent, once somebody has checked them
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of this name."""
@@ -74,6 +75,7 @@ class Exchange:
     body: bytes = b""
     caller: Caller = ANONYMOUS
     answer_headers: Headers = field(default_factory=list)
+    hints: Sequence[bytes] = ()  # Links that a browser may follow before it has the answer
     body_ended: bool = False
     gone: bool = False
     # How policies do their part again, for the same question (pipeline.repeats); None: they cannot.

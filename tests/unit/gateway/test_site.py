@@ -3,6 +3,7 @@
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,3 +70,64 @@ async def test_without_a_build_a_page_says_so(tmp_path: Path) -> None:
         answer = await harness.client.get("/", headers=HTML)
     assert answer.status_code == 404
     assert "The dashboard is not built" in answer.text
+
+
+NAVIGATES = [(b"sec-fetch-mode", b"navigate"), (b"accept", b"text/html")]
+ASSETS = [
+    b"</assets/app-abc.js>; rel=modulepreload; crossorigin",
+    b"</assets/vendor.js>; rel=modulepreload; crossorigin",
+    b"</assets/app.css>; rel=preload; as=style",
+]
+
+
+async def begun(static: Path, path: str, version: str, headers: list[tuple[bytes, bytes]]) -> list[Any]:
+    """The messages of an answer, without its body."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": headers, "scheme": "https", "http_version": version, "client": ("192.0.2.7", 1),
+        "extensions": {"http.response.early_hint": {}},
+    }  # fmt: skip
+    async with gateway(static=static) as harness:
+        await harness.app(scope, nobody, send)
+    return [message for message in sent if message["type"] != "http.response.body"]
+
+
+async def nobody() -> Any:
+    return {"type": "http.disconnect"}
+
+
+@pytest.fixture
+def page(built: Path) -> Path:
+    (built / "index.html").write_text("""<!doctype html><link rel="icon" href="/icon.svg">
+        <script type="module" crossorigin src="/assets/app-abc.js"></script><script src="//elsewhere/x.js"></script>
+        <link rel="modulepreload" crossorigin href="/assets/vendor.js"><link rel="stylesheet" href="/assets/app.css">
+        <link rel="stylesheet" href="https://elsewhere/x.css"><link rel="stylesheet" href="/a>b.css">""")
+    return built
+
+
+@pytest.mark.parametrize("path", ["/", "/markets/BTC-USD"])
+async def test_a_browser_that_opens_a_page_over_http2_is_told_of_its_assets_before(page: Path, path: str) -> None:
+    hint, start = await begun(page, path, "2", NAVIGATES)
+    assert (hint["type"], list(hint["links"])) == ("http.response.early_hint", ASSETS)
+    assert start["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "headers"),
+    [
+        ("/", "1.1", NAVIGATES),
+        ("/", "2", NAVIGATES[1:]),
+        ("/", "2", [*NAVIGATES, (b"if-none-match", b"*")]),
+        ("/assets/app-abc.js", "2", NAVIGATES),
+        ("/ping", "2", NAVIGATES),
+        ("/api/nothing", "2", NAVIGATES),
+    ],
+)
+async def test_nobody_else_is(page: Path, path: str, version: str, headers: list[tuple[bytes, bytes]]) -> None:
+    messages = await begun(page, path, version, headers)
+    assert [message["type"] for message in messages] == ["http.response.start"]
