@@ -41,12 +41,16 @@ class Acceptor:
         listener.setblocking(False)
         self._resume()
 
-    def close(self) -> None:
-        """Take no more. Those that are on their way in still come."""
+    async def close(self) -> None:
+        """Take those who wait, and then no more; return when they are in."""
+        if self._pause is None:
+            self._accept()
         if self._pause is not None:
             self._pause.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
+        if self._joining:
+            await asyncio.wait(self._joining)
 
     def _resume(self) -> None:
         self._pause = None

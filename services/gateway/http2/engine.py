@@ -48,6 +48,7 @@ class Engine:
         self.turns = Turns(self.loop, limits.dispatched, self.events)
         self.common_headers: list[tuple[bytes, bytes]] = []
         self._empty = asyncio.Event()
+        self._draining = False
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -65,6 +66,8 @@ class Engine:
         """A connection has begun."""
         self.connections.add(connection)
         self.events[event] += 1
+        if self._draining:
+            self.loop.call_soon(connection.drain)
 
     def left(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -74,6 +77,7 @@ class Engine:
 
     async def drain(self) -> None:
         """Return when the requests in flight are answered and all connections closed."""
+        self._draining = True
         for connection in self.connections:
             connection.drain()
         while self.connections:

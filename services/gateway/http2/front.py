@@ -22,6 +22,8 @@ class Door:
         self.engine = engine
         self.stock = stock
         self.undecided: set[Front] = set()
+        self.closing = False
+        self._empty = asyncio.Event()
         self._clients: Counter[str] = Counter()  # connections by address, when they are limited
 
     def admit(self, client: str) -> bool:
@@ -39,10 +41,20 @@ class Door:
         if not self._clients[client]:
             del self._clients[client]
 
-    def close(self) -> None:
-        """Let go those who have not said a word."""
-        for front in list(self.undecided):
-            front.close()
+    async def close(self) -> None:
+        """Let go those who have not said a word. What they were about to say is still heard for a moment."""
+        self.closing = True
+        for front in self.undecided:
+            front.wait_for(self.engine.limits.goaway_delay)
+        while self.undecided:
+            self._empty.clear()
+            await self._empty.wait()
+
+    def decided(self, front: "Front") -> None:
+        """It is known what a connection speaks, or it has ended."""
+        self.undecided.discard(front)
+        if not self.undecided:
+            self._empty.set()
 
 
 class Front(asyncio.Protocol):
@@ -52,6 +64,7 @@ class Front(asyncio.Protocol):
         self._door = door
         self._head = b""
         self._admitted = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand over at once what TLS has negotiated."""
@@ -63,7 +76,7 @@ class Front(asyncio.Protocol):
             self._transport.abort()
             return
         self._door.undecided.add(self)
-        self._timer = self._door.engine.loop.call_later(self._patience(), self.close)
+        self.wait_for(self._patience())
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() == "h2":
             self._speak_http2()
@@ -82,17 +95,22 @@ class Front(asyncio.Protocol):
             self._settle()
             self._door.let_out(self._client)
 
-    def close(self) -> None:
-        """It has taken too long, or the server ends."""
-        self._transport.close()
+    def wait_for(self, seconds: float) -> None:
+        """Close the connection if nothing is said in this time."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._door.engine.loop.call_later(seconds, self._transport.close)
 
     def _patience(self) -> float:
         limits = self._door.engine.limits
+        if self._door.closing:
+            return limits.goaway_delay
         return limits.idle_timeout or limits.header_timeout or 1e6
 
     def _settle(self) -> None:
-        self._timer.cancel()
-        self._door.undecided.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._door.decided(self)
 
     def _speak_http2(self) -> None:
         self._settle()

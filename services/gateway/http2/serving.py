@@ -43,16 +43,15 @@ async def serve(
         try:
             await shutdown_trigger()
         finally:
-            for listener in listeners:
-                listener.close()
-            door.close()
             with suppress(TimeoutError):
-                await asyncio.wait_for(_drain(engine, stock), config.graceful_timeout)
+                await asyncio.wait_for(_drain(listeners, door, engine, stock), config.graceful_timeout)
             engine.stop()
             stock.stop()
 
 
-async def _drain(engine: Engine, stock: "StockServers") -> None:
+async def _drain(listeners: list[Acceptor], door: Door, engine: Engine, stock: "StockServers") -> None:
+    """Return when everybody who is here, and who was about to come in, has been served."""
+    await asyncio.gather(*(listener.close() for listener in listeners), door.close(), engine.drain(), stock.drain())
     await asyncio.gather(engine.drain(), stock.drain())
 
 

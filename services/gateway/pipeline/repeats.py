@@ -14,6 +14,7 @@ from typing import NamedTuple
 from opentelemetry.metrics import Observation
 from starlette.types import Scope
 
+from services.gateway.http2.response import Checked, checked
 from services.gateway.pipeline.compression import choose, ready_form
 from services.gateway.pipeline.exchange import Answer, Exchange, Header, Headers
 from services.gateway.pipeline.tracing import new_ids, record
@@ -71,8 +72,10 @@ class Repeats:
         quota = known.charge()  # last: from here on there is no other way
         if quota is None:
             return None
-        length = (b"content-length", b"%d" % len(form.body))
-        headers = [*form.headers, *known.headers, length, found[1], *quota, *new_ids()]
+        fields = form.fields
+        if fields is None:
+            fields = form.fields = checked([*form.headers, (b"content-length", b"%d" % len(form.body))])
+        headers = Checked((*fields, *known.headers, found[1], *quota, *new_ids()))
         self.answered += 1
         record(began, ("GET", known.route, form.status))
         return form, headers
@@ -91,7 +94,7 @@ class Repeats:
         self._known[question] = Known(
             exchange.route.path,
             choose(exchange.text(b"accept-encoding")),
-            [header for header in exchange.answer_headers if header[0] not in CHANGING],
+            checked(header for header in exchange.answer_headers if header[0] not in CHANGING),
             exchange.recall,
             exchange.kept,
             exchange.charge,

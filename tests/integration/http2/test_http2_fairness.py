@@ -13,6 +13,7 @@ from tests.unit.gateway_http2.wire import (
     GOAWAY,
     PING,
     POST,
+    PREFACE,
     RST_STREAM,
     WINDOW_UPDATE,
     Running,
@@ -23,6 +24,7 @@ from tests.unit.gateway_http2.wire import (
     path,
     reset,
     serving,
+    settings,
     window_update,
 )  # fmt: skip
 
@@ -127,6 +129,29 @@ async def test_the_end_of_the_server_loses_no_request(patient: Running, app: App
     assert [await wire.answer(1), await wire.answer(3)] == [(200, b""), (200, b"")]
     await wire.until_closed(2.0)
     assert [int.from_bytes(one.payload[:4], "big") for one in (notice, last)] == [2**31 - 1, 3]
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [b"GET /ping HTTP/1.1\r\nhost: a\r\n\r\n", PREFACE + settings({}) + headers(1, GET)]
+)
+async def test_who_has_just_come_in_at_the_end_is_still_answered(patient: Running, request_bytes: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", patient.port)
+    await asyncio.sleep(0.05)
+    patient.stop.set()
+    await asyncio.sleep(0.02)
+    writer.write(request_bytes)
+    async with asyncio.timeout(5):
+        answered = await reader.read()
+    writer.close()
+    assert b"pong" in answered
+
+
+async def test_who_says_nothing_does_not_hold_up_the_end(patient: Running) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", patient.port)
+    await asyncio.sleep(0.05)
+    patient.stop.set()
+    await asyncio.wait_for(patient.task, 2.0)
+    writer.close()
 
 
 async def test_what_is_in_flight_may_end_before_a_client_hears_of_the_end(patient: Running, app: App) -> None:

@@ -47,9 +47,17 @@ async def test_all_that_wait_are_taken_in_one_turn(listener):
     await until(lambda: len(guests) == WAITING)
     with pytest.raises(BlockingIOError):
         listener.accept()
-    accepting.close()
+    await accepting.close()
     for connection in waiting:
         connection.close()
+
+
+async def test_who_waits_at_the_end_still_comes_in(listener):
+    guests = []
+    accepting = Acceptor(listener, lambda: Guest(guests))
+    with connect(listener):
+        await accepting.close()
+        assert len(guests) == 1
 
 
 async def test_no_more_are_taken_in_a_turn_than_leave_the_others_theirs(listener, monkeypatch):
@@ -59,7 +67,7 @@ async def test_no_more_are_taken_in_a_turn_than_leave_the_others_theirs(listener
     accepting._accept()
     rest = [listener.accept()[0] for _ in range(2)]
     assert len(rest) == 2
-    accepting.close()
+    await accepting.close()
     for connection in waiting + rest:
         connection.close()
 
@@ -89,7 +97,7 @@ async def test_after_files_have_run_out_it_takes_connections_again(listener, mon
         assert not guests
         crowded.exhausted = False
         await until(lambda: guests)
-    accepting.close()
+    await accepting.close()
 
 
 async def test_who_does_not_speak_tls_is_let_go(listener):
@@ -101,4 +109,4 @@ async def test_who_does_not_speak_tls_is_let_go(listener):
         await reader.read()
     assert not guests
     writer.close()
-    accepting.close()
+    await accepting.close()
