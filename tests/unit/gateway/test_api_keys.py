@@ -1,6 +1,7 @@
 """API keys at the gateway: asked for once, known for a while, revoked at once; what they may do, and their budgets."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import grpc
@@ -314,6 +315,19 @@ async def test_a_wrong_key_on_a_public_route_counts_for_the_address() -> None:
             await running.client.get("/api/prices", headers={"x-api-key": key}) for key in ("wrong", "unknown-to-us")
         ]
     assert [answer.headers["ratelimit-policy"] for answer in answers] == ['"ip";q=60;w=60'] * 2
+
+
+async def test_a_question_that_comes_again_counts_for_the_key_until_it_is_revoked() -> None:
+    async with gateway(tiers=TIERS) as running:
+        ask = partial(running.client.get, "/api/prices", headers={"x-api-key": "free-key"})
+        answers = [await ask() for _ in range(4)]
+        repeated = running.repeats.answered
+        running.keys.seen.clear()
+        running.keys.holders.clear()
+        after = await ask()
+    assert repeated > 0
+    assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == ["r=19", "r=18", "r=17", "r=16"]
+    assert after.headers["ratelimit-policy"] == '"ip";q=60;w=60'
 
 
 async def test_a_token_counts_before_a_key() -> None:
