@@ -150,8 +150,9 @@ async def test_who_says_nothing_does_not_hold_up_the_end(patient: Running) -> No
     _, writer = await asyncio.open_connection("127.0.0.1", patient.port)
     await asyncio.sleep(0.05)
     patient.stop.set()
-    await asyncio.wait_for(patient.task, 2.0)
+    ended, _ = await asyncio.wait([patient.task], timeout=2.0)
     writer.close()
+    assert ended == {patient.task}
 
 
 async def test_what_is_in_flight_may_end_before_a_client_hears_of_the_end(patient: Running, app: App) -> None:
