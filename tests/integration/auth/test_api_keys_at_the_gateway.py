@@ -66,3 +66,8 @@ async def test_a_wish_that_cannot_be_granted_names_its_fields(api: httpx.AsyncCl
     answer = await api.post("/api/auth/api-keys", json=wish)
     assert answer.status_code == 400
     assert [item["field"] for item in answer.json()["errors"]] == ["name", "scopes", "expires_at"]
+
+
+async def test_nobody_chooses_a_budget_for_oneself(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/api/auth/api-keys", json={"name": "bot", "tier": "pro"})
+    assert (answer.status_code, [item["field"] for item in answer.json()["errors"]]) == (400, ["tier"])
