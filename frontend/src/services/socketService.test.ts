@@ -106,41 +106,79 @@ describe('reconnection', () => {
     expect(service.state.get()).toEqual({ status: 'disconnected', retryAt: null });
   });
 
-  test('authenticates again, then subscribes again to everything', async () => {
+  test('shows the newest token at the handshake, then subscribes again to everything', async () => {
     service.subscribe(['prices', 'notifications']);
     service.connect();
     transport.open();
     await service.authenticate('ada', 'token-1');
     transport.lose();
     transport.sent = [];
+    service.retryNow();
     transport.open();
     await settle();
 
-    expect(transport.sent).toEqual([
-      { event: 'authenticate', payload: { token: 'token-1' } },
-      { event: 'subscribe', payload: ['prices', 'notifications'] },
-    ]);
+    expect(transport.handshakes).toEqual([{}, { token: 'token-1' }]);
+    expect(transport.sent).toEqual([{ event: 'subscribe', payload: ['prices', 'notifications'] }]);
   });
 });
 
 describe('authentication', () => {
-  test('a token given to connect is used as soon as the connection is open', async () => {
+  test('a token given to connect is shown at the handshake, and not sent again', async () => {
     service.connect('token-1');
     transport.open();
     await settle();
 
-    expect(transport.sent).toContainEqual({ event: 'authenticate', payload: { token: 'token-1' } });
+    expect(transport.handshakes).toEqual([{ token: 'token-1' }]);
+    expect(transport.sent).toEqual([]);
   });
 
-  test('a refused token is told, and public channels are subscribed all the same', async () => {
-    transport.answers = { authenticate: { ok: false } };
+  test('a token that comes while the handshake is under way is sent as soon as the connection is open', async () => {
+    service.connect('token-1');
+    await service.authenticate('ada', 'token-2');
+    transport.open();
+    await settle();
+
+    expect(transport.handshakes).toEqual([{ token: 'token-1' }]);
+    expect(transport.sent).toEqual([{ event: 'authenticate', payload: { token: 'token-2' } }]);
+  });
+
+  test('a token refused at the handshake is told, and the page goes on as a stranger', async () => {
     service.subscribe(['prices']);
     service.connect('expired');
+    transport.refuse();
     transport.open();
     await settle();
 
     expect(service.refused.get()).toBe(true);
-    expect(transport.sent).toContainEqual({ event: 'subscribe', payload: ['prices'] });
+    expect(transport.handshakes).toEqual([{ token: 'expired' }, {}]);
+    expect(transport.sent).toEqual([{ event: 'subscribe', payload: ['prices'] }]);
+  });
+
+  test('the token that replaces a refused one makes the connection the user\'s', async () => {
+    service.connect('expired');
+    transport.refuse();
+    transport.open();
+    await service.authenticate('ada', 'token-2');
+
+    expect(service.refused.get()).toBe(false);
+    expect(transport.sent).toEqual([{ event: 'authenticate', payload: { token: 'token-2' } }]);
+  });
+
+  test('a stranger who is refused tries again later, not at once', () => {
+    service.connect();
+    transport.refuse();
+
+    expect(transport.attempts).toBe(1);
+    expect(service.state.get().status).toBe('disconnected');
+  });
+
+  test('a token refused on the open connection is told', async () => {
+    transport.answers = { authenticate: { ok: false } };
+    service.connect();
+    transport.open();
+    await service.authenticate('ada', 'expired');
+
+    expect(service.refused.get()).toBe(true);
   });
 
   test('a user who signed out leaves a connection that belongs to nobody', async () => {

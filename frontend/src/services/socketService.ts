@@ -4,17 +4,12 @@ import { Observable } from '@/lib/observable';
 import { decodeCandleUpdate } from '@/lib/prices/candle';
 import { decodePriceUpdate } from '@/lib/prices/quote';
 import { decodeHello, decodeNotification, type EventName, type ServerEvents } from '@/services/events';
-import { createTransport, type Transport } from '@/services/transport';
+import { createTransport, type Credentials, type Transport } from '@/services/transport';
 
 export interface ConnectionState {
   readonly status: 'connected' | 'connecting' | 'disconnected';
   /** When the next attempt comes, epoch milliseconds; null when none is planned. */
   readonly retryAt: number | null;
-}
-
-interface Credentials {
-  readonly userId: string | null;
-  readonly token: string;
 }
 
 type Handler<E extends EventName> = (payload: ServerEvents[E]) => void;
@@ -40,28 +35,34 @@ export class SocketService {
   };
   /** How many parts of the page want each channel. */
   readonly #channels = new Map<string, number>();
-  #credentials: Credentials | null = null;
+  #token: string | null = null;
+  /** The token that the present connection was made with, or was given since. */
+  #shown: string | null = null;
+  /** A token that the server does not want: it is not shown again. */
+  #spent: string | null = null;
   #wanted = false;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    transport.onHandshake(() => this.#credentials());
+    transport.onRefused(() => { this.#refusedAtHandshake(); });
     transport.onConnect(() => void this.#opened());
     transport.onLost(() => { this.#lost(); });
     transport.onEvent((event, payload) => { this.#dispatch(event, payload); });
   }
 
-  /** Opens the connection and keeps it open; with a token, as its user. */
+  /** Opens the connection and keeps it open; with a token, as its user, now and after every reconnection. */
   connect(token?: string): void {
-    if (token !== undefined) this.#credentials = { userId: null, token };
+    if (token !== undefined) this.#token = token;
     this.#wanted = true;
     if (this.state.get().status === 'disconnected') this.#open();
   }
 
   /** Makes the connection the user's, now and after every reconnection. Resolves to whether the server agreed. */
-  async authenticate(userId: string, token: string): Promise<boolean> {
-    this.#credentials = { userId, token };
+  async authenticate(_userId: string, token: string): Promise<boolean> {
+    this.#token = token;
     if (!this.#transport.connected) return false;
     const agreed = await this.#authenticate();
     // Channels that were refused to a stranger may be open to the user.
@@ -97,7 +98,7 @@ export class SocketService {
   /** Ends the connection and forgets whose it was. Subscriptions belong to the page and stay. */
   disconnect(): void {
     this.#wanted = false;
-    this.#credentials = null;
+    this.#token = null;
     clearTimeout(this.#timer);
     this.#transport.disconnect();
     this.state.set(IDLE);
@@ -105,7 +106,7 @@ export class SocketService {
 
   /** Makes the connection a stranger's again, for a user who signed out. */
   forgetUser(): void {
-    if (!this.#credentials) return;
+    if (this.#token === null) return;
     this.disconnect();
     this.connect();
   }
@@ -120,7 +121,9 @@ export class SocketService {
     clearTimeout(this.#timer);
     this.#attempt = 0;
     this.state.set({ status: 'connected', retryAt: null });
-    if (this.#credentials) await this.#authenticate();
+    if (this.#shown !== null) this.refused.set(false);
+    // A newer token came while the handshake was under way.
+    if (this.#token !== null && this.#token !== this.#shown && this.#token !== this.#spent) await this.#authenticate();
     await this.#ask('subscribe', [...this.#channels.keys()]);
   }
 
@@ -133,9 +136,27 @@ export class SocketService {
     this.state.set({ status: 'disconnected', retryAt: Date.now() + delay });
   }
 
+  #credentials(): Credentials {
+    this.#shown = this.#token === this.#spent ? null : this.#token;
+    return this.#shown === null ? {} : { token: this.#shown };
+  }
+
+  /** The owner of the session is told; until there is a new token the page is a stranger, with public channels. */
+  #refusedAtHandshake(): void {
+    if (this.#shown === null) {
+      this.#lost();
+      return;
+    }
+    this.#spent = this.#shown;
+    this.refused.set(true);
+    if (this.#wanted) this.#open();
+  }
+
   async #authenticate(): Promise<boolean> {
-    const answer = await this.#request('authenticate', { token: this.#credentials?.token });
+    const token = this.#token;
+    const answer = await this.#request('authenticate', { token });
     const agreed = flag(record(answer)['ok']);
+    if (agreed) this.#shown = token;
     // No answer at all is a lost connection, not a refusal.
     this.refused.set(answer !== null && !agreed);
     return agreed;

@@ -1,5 +1,10 @@
 import { io } from 'socket.io-client';
 
+/** A token, or nothing for a stranger. */
+export interface Credentials {
+  readonly token?: string;
+}
+
 /** What the socket service needs of a connection. */
 export interface Transport {
   readonly connected: boolean;
@@ -7,7 +12,11 @@ export interface Transport {
   disconnect(): void;
   /** Every event of the server, by name. */
   onEvent(handler: (event: string, payload: unknown) => void): void;
+  /** Whom the connection is to speak for: asked at each handshake, so that it is always the newest token. */
+  onHandshake(credentials: () => Credentials): void;
   onConnect(handler: () => void): void;
+  /** The server does not want these credentials. */
+  onRefused(handler: (reason: string) => void): void;
   /** The connection ended, or could not be made. */
   onLost(handler: (reason: string) => void): void;
   /** Sends an event and resolves with its acknowledgement; rejects when none comes in time. */
@@ -21,7 +30,9 @@ const TIMEOUT_MS = 4000;
  * the next attempt comes.
  */
 export function createTransport(): Transport {
+  let credentials = (): Credentials => ({});
   const socket = io({
+    auth: (send) => { send(credentials()); },
     path: '/socket.io/',
     autoConnect: false,
     reconnection: false,
@@ -36,10 +47,13 @@ export function createTransport(): Transport {
     connect: () => void socket.connect(),
     disconnect: () => void socket.disconnect(),
     onEvent: (handler) => void socket.onAny((event: string, payload: unknown) => { handler(event, payload); }),
+    onHandshake: (provide) => { credentials = provide; },
     onConnect: (handler) => void socket.on('connect', handler),
+    // A socket that the server refused is no longer active; one whose connection failed is.
+    onRefused: (handler) => void socket.on('connect_error', (error) => { if (!socket.active) handler(error.message); }),
     onLost: (handler) => {
       socket.on('disconnect', handler);
-      socket.on('connect_error', (error) => { handler(error.message); });
+      socket.on('connect_error', (error) => { if (socket.active) handler(error.message); });
     },
     request: (event, payload) => socket.timeout(TIMEOUT_MS).emitWithAck(event, payload) as Promise<unknown>,
   };

@@ -1,4 +1,4 @@
-import type { Transport } from '@/services/transport';
+import type { Credentials, Transport } from '@/services/transport';
 
 interface Sent {
   readonly event: string;
@@ -9,18 +9,30 @@ interface Sent {
 export class FakeTransport implements Transport {
   connected = false;
   attempts = 0;
+  handshakes: Credentials[] = [];
   sent: Sent[] = [];
   answers: Record<string, unknown> = { authenticate: { ok: true } };
+  #credentials = (): Credentials => ({});
   #opened = (): void => undefined;
+  #refused: (reason: string) => void = () => undefined;
   #lost: (reason: string) => void = () => undefined;
   #event: (event: string, payload: unknown) => void = () => undefined;
 
   connect(): void {
     this.attempts += 1;
+    this.handshakes.push(this.#credentials());
   }
 
   disconnect(): void {
     this.connected = false;
+  }
+
+  onHandshake(credentials: () => Credentials): void {
+    this.#credentials = credentials;
+  }
+
+  onRefused(handler: (reason: string) => void): void {
+    this.#refused = handler;
   }
 
   onConnect(handler: () => void): void {
@@ -43,6 +55,10 @@ export class FakeTransport implements Transport {
   open(): void {
     this.connected = true;
     this.#opened();
+  }
+
+  refuse(): void {
+    this.#refused('the access token has expired');
   }
 
   lose(): void {

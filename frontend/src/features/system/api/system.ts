@@ -3,7 +3,7 @@ import { request } from '@/lib/api-client';
 import { flag, list, number, optionalNumber, record, table, text, type Json } from '@/lib/decode';
 
 /** How often the page looks again, in milliseconds; under the limit of 60 requests a minute. */
-const PERIOD_MS = 5000;
+export const PERIOD_MS = 5000;
 
 export interface ComponentHealth {
   readonly status: string;
@@ -52,20 +52,6 @@ export interface CacheReport {
   readonly redis: RedisStats | null;
 }
 
-export interface SocketStats {
-  readonly connections: number;
-  readonly authenticated: number;
-  readonly messagesPerSecond: number;
-  readonly messagesSent: number;
-  readonly bytesSent: number;
-  readonly ticksReceived: number;
-  readonly ticksConflated: number;
-  readonly delayP50Ms: number;
-  readonly delayP99Ms: number;
-  readonly slowDisconnects: number;
-  readonly channels: Readonly<Record<string, number>>;
-}
-
 export const healthQuery = queryOptions({
   queryKey: ['health'],
   // 503 is an answer too: it says what is down.
@@ -82,12 +68,6 @@ export const venuesQuery = queryOptions({
 export const cacheQuery = queryOptions({
   queryKey: ['cache', 'stats'],
   queryFn: async ({ signal }) => decodeCacheReport(await request('/api/cache/stats', { signal })),
-  refetchInterval: PERIOD_MS,
-});
-
-export const socketsQuery = queryOptions({
-  queryKey: ['socketio', 'stats'],
-  queryFn: async ({ signal }) => decodeSockets(record(await request('/api/socketio/stats', { signal }))['total']),
   refetchInterval: PERIOD_MS,
 });
 
@@ -149,22 +129,5 @@ function decodeRedis(redis: Json): RedisStats {
     keys: number(redis['keys']),
     commandsPerSecond: number(redis['commands_per_second']),
     connectedClients: number(redis['connected_clients']),
-  };
-}
-
-function decodeSockets(value: unknown): SocketStats {
-  const sockets = record(value);
-  return {
-    connections: number(sockets['connections']),
-    authenticated: number(sockets['authenticated']),
-    messagesPerSecond: number(sockets['messages_per_second']),
-    messagesSent: number(sockets['messages_sent']),
-    bytesSent: number(sockets['bytes_sent']),
-    ticksReceived: number(sockets['ticks_received']),
-    ticksConflated: number(sockets['ticks_conflated']),
-    delayP50Ms: number(sockets['delay_p50_ms']),
-    delayP99Ms: number(sockets['delay_p99_ms']),
-    slowDisconnects: number(sockets['slow_disconnects']),
-    channels: table(sockets['channels'], number),
   };
 }
