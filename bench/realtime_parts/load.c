@@ -1,11 +1,17 @@
 /* Many Socket.IO clients in one process: epoll, WebSocket only, no library.
  *
- *   load HOST PORT SOCKETS WARMUP SECONDS SLOW SUBSCRIBE
+ *   load PORTS SOCKETS WARMUP SECONDS SLOW SUBSCRIBE FIELD STORM
  *
- * Connects SOCKETS clients (at most IN_FLIGHT at a time), lets them send SUBSCRIBE (a Socket.IO packet, or "" for none),
- * answers pings, and after WARMUP seconds counts events for SECONDS. The delay of an event is now minus its
- * "published_at" (epoch milliseconds). The first SLOW clients read only SLOW_READ bytes every 100 ms, and their events
- * are not counted. Prints one line of JSON to standard output when all are connected, and one at the end.
+ * Connects SOCKETS clients (at most IN_FLIGHT at a time, from several loopback addresses, to each of PORTS, a list with
+ * commas, in turn), lets them send SUBSCRIBE (a Socket.IO packet, or "" for none), answers pings, and after WARMUP
+ * seconds counts events for SECONDS. The delay of an event is now minus each FIELD in it (epoch milliseconds). The first
+ * SLOW clients read only SLOW_READ bytes every 100 ms, and their events are not counted. With STORM 1 all connections
+ * are cut after WARMUP, and each client comes back as socket.io-client does: after a second, twice as long after each
+ * failure up to five seconds, all that plus or minus half at random. Prints one line of JSON to standard output when all
+ * are connected, and one at the end.
+ *
+ * It looks at its sockets every half millisecond rather than being woken by each: waking another process costs the
+ * server on the same machine more than the write, and with clients elsewhere there would be nobody to wake.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,11 +28,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_FLIGHT = 200, SLOW_READ = 512, CHUNK = 1 << 16, BUCKETS = 100000, BUCKET_US = 100 };
-enum state { CONNECTING, HANDSHAKE, OPEN, JOINED, GONE };
+enum { IN_FLIGHT = 200, SLOW_READ = 512, CHUNK = 1 << 16, BUCKETS = 600000, BUCKET_US = 100, SOURCES = 8, PORTS = 8 };
+enum state { CONNECTING, HANDSHAKE, OPEN, JOINED, GONE, AWAY };
 
 struct client {
-    int fd, slow;
+    int fd, slow, failures;
+    double due; /* when it comes back, if it is AWAY */
     enum state state;
     uint32_t used, size;
     char *buffer;
@@ -34,10 +41,11 @@ struct client {
 
 static struct client *clients;
 static int epoll, total, begun, joined, gone, counting, slow_clients, unexpected;
-static long frames, bytes, pings;
+static int storm, port_count, ports[PORTS];
+static long frames, values, bytes, pings, retries;
 static uint32_t histogram[BUCKETS];
-static const char *subscribe_packet, *host;
-static struct sockaddr_in address;
+static const char *subscribe_packet, *field;
+static char field_name[64];
 
 static double now_ms(clockid_t clock) {
     struct timespec at;
@@ -64,13 +72,21 @@ static void send_text(struct client *client, const char *text) {
 }
 
 static void begin(struct client *client) {
-    int one = 1;
+    int one = 1, number = (int)(client - clients);
+    struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001 + number % SOURCES)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+    address.sin_port = htons(ports[number % port_count]);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (client->fd < 0) {
         perror("socket");
         exit(1);
     }
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(client->fd, (struct sockaddr *)&source, sizeof source) < 0) {
+        perror("bind");
+        exit(1);
+    }
     if (client->slow) {
         int window = 4096;
         setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
@@ -88,23 +104,47 @@ static void begin_some(void) {
     while (begun < total && begun - joined - gone < IN_FLIGHT) begin(&clients[begun++]);
 }
 
+static void come_back_later(struct client *client) {
+    double pause = client->failures < 3 ? 1000 << client->failures : 5000;
+    client->due = now_ms(CLOCK_MONOTONIC) + (pause < 5000 ? pause : 5000) * (0.5 + rand() / (double)RAND_MAX);
+    client->failures++;
+    client->state = AWAY;
+    retries++;
+}
+
 static void end(struct client *client) {
-    if (client->state == GONE) return;
+    if (client->state == GONE || client->state == AWAY) return;
     close(client->fd);
     free(client->buffer);
     client->buffer = NULL;
+    client->used = client->size = 0;
     if (client->state == JOINED) joined--;
+    if (storm == 2) {
+        come_back_later(client);
+        return;
+    }
     client->state = GONE;
     gone++;
+}
+
+static void cut_all(void) {
+    storm = 2;
+    for (int index = 0; index < total; index++) end(&clients[index]);
+    retries = 0;
+}
+
+static void let_come_back(void) {
+    double now = now_ms(CLOCK_MONOTONIC);
+    for (int index = 0; index < total; index++)
+        if (clients[index].state == AWAY && clients[index].due <= now) begin(&clients[index]);
 }
 
 static void request_upgrade(struct client *client) {
     char request[512];
     int length = snprintf(request, sizeof request,
-                          "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
+                          "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
                           "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                          "Sec-WebSocket-Version: 13\r\n\r\n",
-                          host);
+                          "Sec-WebSocket-Version: 13\r\n\r\n");
     if (send(client->fd, request, length, MSG_NOSIGNAL) < 0) unexpected++;
     client->state = HANDSHAKE;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
@@ -114,10 +154,21 @@ static void request_upgrade(struct client *client) {
 static void count_event(char *text, uint32_t length, double now) {
     frames++;
     bytes += length;
-    char *field = memmem(text, length, "\"published_at\":", 15);
-    if (!field) return;
-    double delay = now - strtod(field + 15, NULL);
-    long bucket = delay < 0 ? 0 : (long)(delay * 1000 / BUCKET_US);
+    char *end = text + length, *found = text;
+    size_t name = strlen(field_name);
+    while ((found = memmem(found, end - found, field_name, name))) {
+        found += name;
+        values++;
+        double delay = now - strtod(found, NULL);
+        long bucket = delay < 0 ? 0 : (long)(delay * 1000 / BUCKET_US);
+        histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+    }
+}
+
+/* In a storm the delays are those of the clients, from the cut until they are back. */
+static double cut_at;
+static void count_back(void) {
+    long bucket = (long)((now_ms(CLOCK_MONOTONIC) - cut_at) * 1000 / BUCKET_US);
     histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
 }
 
@@ -130,6 +181,8 @@ static void take_packet(struct client *client, char *text, uint32_t length, doub
     } else if (length >= 2 && text[0] == '4' && text[1] == '0') {
         client->state = JOINED;
         joined++;
+        client->failures = 0;
+        if (storm == 2) count_back();
         if (*subscribe_packet) send_text(client, subscribe_packet);
         begin_some();
     } else if (length >= 2 && text[0] == '4' && text[1] == '2' && counting && !client->slow) {
@@ -190,10 +243,11 @@ static void receive(struct client *client, uint32_t most) {
     if (client->state == JOINED && client->slow) epoll_ctl(epoll, EPOLL_CTL_DEL, client->fd, NULL);
 }
 
-static void turn(int timeout) {
+static void turn(void) {
     static double slow_turn;
     struct epoll_event events[512];
-    int count = epoll_wait(epoll, events, 512, timeout);
+    int count = epoll_wait(epoll, events, 512, 0);
+    if (!count) nanosleep(&(struct timespec){0, 500000}, NULL);
     for (int index = 0; index < count; index++) {
         struct client *client = events[index].data.ptr;
         if (client->state == CONNECTING) request_upgrade(client);
@@ -217,16 +271,18 @@ static double quantile(double wanted) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 8) {
-        fprintf(stderr, "usage: load HOST PORT SOCKETS WARMUP SECONDS SLOW SUBSCRIBE\n");
+    if (argc != 9) {
+        fprintf(stderr, "usage: load PORTS SOCKETS WARMUP SECONDS SLOW SUBSCRIBE FIELD STORM\n");
         return 2;
     }
-    host = argv[1];
-    total = atoi(argv[3]);
-    slow_clients = atoi(argv[6]);
-    subscribe_packet = argv[7];
-    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
-    inet_pton(AF_INET, host, &address.sin_addr);
+    for (char *port = strtok(argv[1], ","); port && port_count < PORTS; port = strtok(NULL, ","))
+        ports[port_count++] = atoi(port);
+    total = atoi(argv[2]);
+    slow_clients = atoi(argv[5]);
+    subscribe_packet = argv[6];
+    field = argv[7];
+    snprintf(field_name, sizeof field_name, "\"%s\":", field);
+    storm = atoi(argv[8]);
     struct rlimit limit = {1 << 20, 1 << 20};
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
         getrlimit(RLIMIT_NOFILE, &limit);
@@ -239,20 +295,25 @@ int main(int argc, char **argv) {
 
     double start = now_ms(CLOCK_MONOTONIC);
     begin_some();
-    while (joined + gone < total && now_ms(CLOCK_MONOTONIC) < start + 60000) turn(20);
+    while (joined + gone < total && now_ms(CLOCK_MONOTONIC) < start + 60000) turn();
     printf("{\"connected\": %d, \"seconds\": %.3f}\n", joined, (now_ms(CLOCK_MONOTONIC) - start) / 1000);
     fflush(stdout);
 
-    double from = now_ms(CLOCK_MONOTONIC) + atof(argv[4]) * 1000, until = from + atof(argv[5]) * 1000;
-    while (now_ms(CLOCK_MONOTONIC) < from) turn(10);
-    counting = 1;
-    while (now_ms(CLOCK_MONOTONIC) < until) turn(10);
+    double from = now_ms(CLOCK_MONOTONIC) + atof(argv[3]) * 1000, until = from + atof(argv[4]) * 1000;
+    while (now_ms(CLOCK_MONOTONIC) < from) turn();
+    counting = !storm;
+    cut_at = now_ms(CLOCK_MONOTONIC);
+    if (storm) cut_all();
+    while (now_ms(CLOCK_MONOTONIC) < until && !(storm && joined == total)) {
+        turn();
+        if (storm) let_come_back();
+    }
 
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("{\"frames\": %ld, \"bytes\": %ld, \"pings\": %ld, \"gone\": %d, \"faults\": %d, \"p50_ms\": %.1f, "
-           "\"p99_ms\": %.1f, \"max_ms\": %.1f, \"cpu_seconds\": %.3f}\n",
-           frames, bytes, pings, gone, unexpected, quantile(0.5), quantile(0.99), quantile(1),
+    printf("{\"frames\": %ld, \"values\": %ld, \"bytes\": %ld, \"pings\": %ld, \"gone\": %d, \"faults\": %d, \"p50_ms\": %.1f, "
+           "\"p99_ms\": %.1f, \"max_ms\": %.1f, \"joined\": %d, \"retries\": %ld, \"cpu_seconds\": %.3f}\n",
+           frames, values, bytes, pings, gone, unexpected, quantile(0.5), quantile(0.99), quantile(1), joined, retries,
            usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
     return 0;
 }
