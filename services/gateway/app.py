@@ -14,6 +14,7 @@ from services.gateway.pipeline.compression import Compression
 from services.gateway.pipeline.conditional import Conditional
 from services.gateway.pipeline.cors import Cors
 from services.gateway.pipeline.deadline import Deadline
+from services.gateway.http2.ready import AtHand
 from services.gateway.pipeline.edge import Edge
 from services.gateway.pipeline.exchange import Handler, Route
 from services.gateway.pipeline.identity import ClientIdentity
@@ -22,6 +23,7 @@ from services.gateway.pipeline.rate_limit import NO_TIERS, Limiter, RateLimit
 from services.gateway.pipeline.repeats import Repeats
 from services.gateway.pipeline.response_cache import STALE_SHARE, ResponseCache, Stored
 from services.gateway.pipeline.routing import Routing, RoutingTable
+from services.gateway.pipeline.sampling import Sampler
 from services.gateway.pipeline.security_headers import SecurityHeaders
 from services.gateway.pipeline.serving import call_route
 from services.gateway.pipeline.tracing import Tracing
@@ -51,7 +53,7 @@ class Parts:
     cors_origins: tuple[str, ...] = ()
 
 
-def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
+def pipeline(routes: Iterable[Route], parts: Parts, sampler: Sampler) -> Handler:
     """The policies around the routes, put together from the inside out."""
     handler: Handler = call_route
     handler = Admission(handler, parts.lag)
@@ -70,14 +72,18 @@ def pipeline(routes: Iterable[Route], parts: Parts) -> Handler:
     handler = Compression(handler)
     handler = Conditional(handler)
     handler = SecurityHeaders(handler)
-    return Tracing(handler)
+    return Tracing(handler, sampler)
 
 
 class Application:
-    """The ASGI application: HTTP goes straight to the policies, all else (WebSockets, lifespan) through Starlette."""
+    """The ASGI application: HTTP goes straight to the policies, all else (WebSockets, lifespan) through Starlette.
+
+    at_hand: what can be answered without a call.
+    """
 
     def __init__(self, http: Edge, websocket: ASGIApp) -> None:
         self.http = http
+        self.at_hand: AtHand = http.repeats.answer
         self._others = Starlette(routes=[WebSocketRoute("/{path:path}", websocket)])
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -85,8 +91,9 @@ class Application:
         return (self.http if scope["type"] == "http" else self._others)(scope, receive, send)
 
 
-def application(handler: Handler, websocket: ASGIApp) -> Application:
+def application(routes: Iterable[Route], parts: Parts, websocket: ASGIApp) -> Application:
     """The policies as an ASGI application, with WebSockets forwarded."""
-    repeats = Repeats(telemetry.root_share())
+    sampler = Sampler(telemetry.root_share())
+    repeats = Repeats(sampler)
     repeats.publish()
-    return Application(Edge(handler, repeats), websocket)
+    return Application(Edge(pipeline(routes, parts, sampler), repeats), websocket)

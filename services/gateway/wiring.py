@@ -9,7 +9,7 @@ from hypercorn.config import Config
 
 from services.gateway.api import api_routes
 from services.gateway.api_keys import ApiKeys
-from services.gateway.app import Parts, application, pipeline
+from services.gateway.app import Parts, application
 from services.gateway.certificate import Certificate, development_certificate
 from services.gateway.components import Components
 from services.gateway.dashboard import Dashboard
@@ -84,7 +84,7 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
         *Polling(session, target).routes(),
     ]
     sockets = WebSocketForwarder(session, target, settings.trusted_proxy_hops, runtime.stopping)
-    app = application(pipeline(routes, parts), sockets)
+    app = application(routes, parts, sockets)
     runtime.serve(HttpServer(app, _hypercorn(settings), settings.http2_engine))
     runtime.background("stats", lambda: runtime.stats.run(bus))
 

@@ -8,12 +8,15 @@ from services.gateway.http1.body import Body, Chunked, Sized
 from services.gateway.http1.head import Head
 from services.gateway.http2 import response
 from services.gateway.http2.patience import Patience
+from services.gateway.http2.ready import question
 from services.gateway.http2.request import Refused
 from services.gateway.http2.sender import ClientGone
 from services.gateway.http2.stream import ASGI, WITHOUT_BODY
 
 if TYPE_CHECKING:
     from services.gateway.http1.connection import Http1Connection
+
+EARLY_HINTS: dict[str, dict[str, object]] = {"http.response.early_hint": {}}
 
 Message = Any  # of ASGI: a dict whose shape its "type" decides
 
@@ -49,7 +52,8 @@ class Exchange:
 
     def begin(self) -> None:
         """Call the application."""
-        self._task = self._connection.engine.loop.create_task(self._run())
+        if not self._answer_at_once():
+            self._task = self._connection.engine.loop.create_task(self._run())
 
     def cancel(self) -> None:
         """Stop the application: the server ends."""
@@ -176,6 +180,19 @@ class Exchange:
 
     # The application
 
+    def _answer_at_once(self) -> bool:
+        """Send what the application has at hand for a request without a body, if it has."""
+        head, at_hand = self.head, self._connection.engine.at_hand
+        if at_hand is None or head.method != "GET" or not self.body.ended:
+            return False
+        connection = self._connection
+        ready = at_hand(question(head.raw_path, head.query, connection.scheme, connection.client, head.headers))
+        if ready is None:
+            return False
+        self._start(ready.status, ready.headers)
+        self._send_body(ready.body, more=False)
+        return True
+
     async def _run(self) -> None:
         try:
             await self._connection.engine.app(self._scope(), self.receive, self.send)
@@ -204,7 +221,7 @@ class Exchange:
             "client": connection.client,
             "server": connection.server,
             "state": connection.engine.state.copy(),
-            "extensions": {"http.response.early_hint": {}} if head.version == "1.1" else {},
+            "extensions": (EARLY_HINTS if head.version == "1.1" else {}) | connection.engine.extensions,
         }
 
     def _fail(self) -> None:

@@ -1,10 +1,12 @@
 """One request and its answer, as an ASGI application sees them (ASGI 3, HTTP 2.1)."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from services.gateway.http2 import response
 from services.gateway.http2.patience import Patience
+from services.gateway.http2.ready import question
 from services.gateway.http2.request import Header, Request
 from services.gateway.http2.sender import ClientGone
 
@@ -53,7 +55,7 @@ class Stream:
 
     def begin(self) -> None:
         """Call the application, unless the client has changed its mind."""
-        if not self._gone:
+        if not (self._gone or self._answer_at_once()):
             self._task = self._connection.engine.loop.create_task(self._run())
 
     def cancel(self) -> None:
@@ -202,6 +204,21 @@ class Stream:
 
     # The application
 
+    def _answer_at_once(self) -> bool:
+        """Send what the application has at hand for a request without a body, if it has."""
+        request, at_hand = self.request, self._connection.engine.at_hand
+        if at_hand is None or request.method != "GET" or not self.ended:
+            return False
+        connection = self._connection
+        asked = question(request.raw_path, request.query, connection.scheme, connection.client, request.headers)
+        ready = at_hand(asked)
+        if ready is None:
+            return False
+        self._status, self._head = ready.status, response.head(ready.status, ready.headers)
+        with suppress(ClientGone):
+            self._send_body(ready.body, more=False)
+        return True
+
     async def _run(self) -> None:
         try:
             await self._connection.engine.app(self._scope(), self.receive, self.send)
@@ -230,7 +247,7 @@ class Stream:
             "client": connection.client,
             "server": connection.server,
             "state": connection.engine.state.copy(),
-            "extensions": {"http.response.trailers": {}, "http.response.early_hint": {}},
+            "extensions": {"http.response.trailers": {}, "http.response.early_hint": {}, **connection.engine.extensions},
         }
 
     def _fail(self) -> None:

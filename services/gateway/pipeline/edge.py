@@ -7,8 +7,9 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.errors import ClientGone
+from services.gateway.http2.ready import AT_HAND, Question, Ready, question
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
-from services.gateway.pipeline.repeats import Repeats, question_of
+from services.gateway.pipeline.repeats import Repeats
 
 BODILESS = frozenset({204, 304})  # statuses
 
@@ -22,29 +23,36 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        question = question_of(scope)
-        known = self.repeats.answer(question) if question is not None else None
-        if known is not None:
-            answer, headers = known
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-            return
+        asked = _question(scope)
+        ready = self.repeats.answer(asked) if asked is not None and AT_HAND not in scope.get("extensions", ()) else None
+        if ready is not None:
+            return await _send(ready, send)
         exchange = Exchange.from_scope(scope, receive)
         try:
             answer = await self._handler(exchange)
         except ClientGone:
             return
         headers = _headers(answer, exchange)
-        if question is not None:
-            self.repeats.remember(question, exchange, answer)
+        if asked is not None:
+            self.repeats.remember(asked, exchange, answer)
         if exchange.hints and answer.status == 200 and _takes_hints(scope):
             await send({"type": "http.response.early_hint", "links": exchange.hints})
+        if answer.stream is None:
+            return await _send(Ready(answer.status, headers, b"" if exchange.method == "HEAD" else answer.body), send)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if answer.stream is not None:
-            await _send_stream(answer.stream, exchange, send)
-        else:
-            body = b"" if exchange.method == "HEAD" else answer.body
-            await send({"type": "http.response.body", "body": body, "more_body": False})
+        await _send_stream(answer.stream, exchange, send)
+
+
+def _question(scope: Scope) -> Question | None:
+    """What is asked; None where it is no reading."""
+    if scope["method"] != "GET":
+        return None
+    return question(scope["raw_path"], scope["query_string"], scope["scheme"], scope["client"], scope["headers"])
+
+
+async def _send(answer: Ready, send: Send) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
 def _headers(answer: Answer, exchange: Exchange) -> Headers:

@@ -8,15 +8,15 @@ be traced, the question takes the long way through all of them.
 
 import time
 from collections.abc import Callable
-from random import random
 from typing import NamedTuple
 
 from opentelemetry.metrics import Observation
-from starlette.types import Scope
 
+from services.gateway.http2.ready import Question, Ready
 from services.gateway.http2.response import Checked, checked
 from services.gateway.pipeline.compression import choose, ready_form
 from services.gateway.pipeline.exchange import Answer, Exchange, Header, Headers
+from services.gateway.pipeline.sampling import Sampler
 from services.gateway.pipeline.tracing import new_ids, record
 from services.kit import telemetry
 
@@ -25,8 +25,6 @@ MOST_BYTES = 4096  # of a question's headers; longer ones are not remembered
 # What says something else each time, or asks for something that is not kept.
 UNREPEATABLE = frozenset({b"traceparent", b"x-request-id", b"if-none-match", b"content-length", b"transfer-encoding"})
 CHANGING = frozenset({b"x-request-id", b"traceresponse", b"age", b"ratelimit", b"ratelimit-policy"})
-
-Question = tuple[object, ...]
 
 
 class Known(NamedTuple):
@@ -43,8 +41,8 @@ class Known(NamedTuple):
 class Repeats:
     """Remembers questions, and answers them when they come again."""
 
-    def __init__(self, recorded_share: float) -> None:
-        self._recorded_share = recorded_share  # of all requests: they take the long way, on which there are spans
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler  # what it takes goes the long way, on which there are spans
         self._known: dict[Question, Known] = {}
         self.answered = 0
 
@@ -59,10 +57,10 @@ class Repeats:
             description="Requests answered without the policies",
         )
 
-    def answer(self, question: Question) -> tuple[Answer, Headers] | None:
-        """The answer with its headers, counted and timed; None, and nothing is counted: take the long way."""
+    def answer(self, question: Question) -> Ready | None:
+        """The answer, counted and timed; None, and nothing is counted: take the long way."""
         known = self._known.get(question)
-        if known is None or random() < self._recorded_share:
+        if known is None or self._sampler.claims():
             return None
         began = time.perf_counter()
         found = known.kept() if known.recall() else None
@@ -77,8 +75,9 @@ class Repeats:
             fields = form.fields = checked([*form.headers, (b"content-length", b"%d" % len(form.body))])
         headers = Checked((*fields, *known.headers, found[1], *quota, *new_ids()))
         self.answered += 1
+        self._sampler.passed()
         record(began, ("GET", known.route, form.status))
-        return form, headers
+        return Ready(form.status, headers, form.body)
 
     def remember(self, question: Question, exchange: Exchange, answer: Answer) -> None:
         """Keep what was found for a question, if all policies can do their part again."""
@@ -99,13 +98,3 @@ class Repeats:
             exchange.kept,
             exchange.charge,
         )
-
-
-def question_of(scope: Scope) -> Question | None:
-    """The words of a request and who says them; None where it cannot be repeated."""
-    if scope["method"] != "GET":
-        return None
-    client = scope["client"]
-    return (
-        scope["raw_path"], scope["query_string"], scope["scheme"], client and client[0], *scope["headers"],
-    )  # fmt: skip

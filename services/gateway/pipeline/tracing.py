@@ -7,12 +7,13 @@ sent a trace. The ids are there in any case.
 import re
 import time
 from contextlib import AbstractContextManager
-from random import randbytes, random
+from random import randbytes
 
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header
+from services.gateway.pipeline.sampling import Sampler
 from services.kit import telemetry
 from services.kit.durations import Durations
 
@@ -29,16 +30,16 @@ _durations = Durations("http.server.request.duration", _NAMES)
 class Tracing:
     """Gives the exchange its ids, and a span where spans are recorded; measures how long the answer took."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, sampler: Sampler) -> None:
         self._next = handler
-        self._recorded_share = telemetry.root_share()
+        self._sampler = sampler
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Pass the exchange on with its ids."""
         began = time.perf_counter()
         if b"traceparent" in exchange.headers:
             answer = await self._with_span(exchange, _parent(exchange))
-        elif random() < self._recorded_share:
+        elif self._sampler.take():
             answer = await self._with_span(exchange, telemetry.RECORDED)
         else:
             _identify(exchange, randbytes(IDS_BYTES).hex(), "00")

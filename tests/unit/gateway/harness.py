@@ -267,7 +267,7 @@ async def gateway(
             Target(realtime),
         )
         routes = [*api_routes(operations, upstreams, stopping), *own, *Polling(session, target).routes()]
-        app = application(pipeline(routes, parts), WebSocketForwarder(session, target, 0, stopping))
+        app = application(routes, parts, WebSocketForwarder(session, target, 0, stopping))
         transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
         yield Harness(app, client, prices, clock, cache, stopping, upstreams, addresses, verifier, keys, limiter)

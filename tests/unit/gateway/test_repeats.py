@@ -8,6 +8,7 @@ import pytest
 from services.gateway.limits.counts import Outcome
 from services.gateway.pipeline import repeats
 from services.gateway.pipeline.repeats import CHANGING
+from services.kit import telemetry
 from tests.unit.gateway.harness import USER, Harness, gateway
 
 PATH = "/api/prices"
@@ -141,11 +142,12 @@ async def test_what_is_personal_or_changes_something_takes_the_long_way(harness:
     assert (harness.repeats.answered, len(harness.repeats)) == (0, 0)
 
 
-async def test_what_is_recorded_takes_the_long_way(harness: Harness) -> None:
-    harness.repeats._recorded_share = 1.0
-    for _ in range(3):
-        await ask(harness)
-    assert harness.repeats.answered == 0
+async def test_what_is_recorded_takes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "root_share", lambda: 1.0)
+    async with gateway() as harness:
+        for _ in range(3):
+            await ask(harness)
+        assert harness.repeats.answered == 0
 
 
 async def test_only_so_many_questions_are_remembered(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
