@@ -1,13 +1,14 @@
 """PostgreSQL: a pool that connects when first used, and numbered migrations.
 
 What the server cannot be asked becomes Unavailable; what it refuses (a broken constraint) stays asyncpg's own error.
+Work for the caller of an RPC ends with the caller's deadline: a query under way is then cancelled at the server.
 """
 
 import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +16,8 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.kit.cancellation import pass_on_cancellation
+from services.kit import deadline
+from services.kit.cancellation import end, pass_on_cancellation
 from services.kit.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
+        self._returning: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -61,26 +64,56 @@ class Database:
             max_inactive_connection_lifetime=60,
         )
         await pool  # with min_size=0 nothing is connected yet
+        database = cls(pool)
         try:
-            yield cls(pool)
+            yield database
         finally:
             pool.terminate()
+            await end(database._returning)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """One connection of the pool. Raises Unavailable when PostgreSQL is away."""
+        """One connection of the pool.
+
+        Raises Unavailable when PostgreSQL is away, DeadlineExceeded when the caller's time is over.
+        """
         try:
-            async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
+            async with deadline.limited(), self._borrowed() as connection:
                 yield connection
         except AWAY as error:
             pass_on_cancellation(error)
+            deadline.check()
             raise Unavailable("PostgreSQL is away") from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """One transaction: committed at the end, rolled back on an error."""
-        async with self.connection() as connection, connection.transaction():
+        """One transaction: committed at the end, rolled back on an error. Raises as `connection`."""
+        async with self.connection() as connection, _begun(connection):
             yield connection
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Connection]:
+        connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT)
+        try:
+            yield connection
+        except BaseException as error:
+            if _is_out_of_time(error):
+                self._return_later(connection)
+            else:
+                await self._pool.release(connection)
+            raise
+        else:
+            await self._pool.release(connection)
+
+    def _return_later(self, connection: Connection) -> None:
+        """The server must first confirm that the query is cancelled, which may take longer than the caller waits."""
+        task = asyncio.create_task(self._return(connection))
+        self._returning.add(task)
+        task.add_done_callback(self._returning.discard)
+
+    async def _return(self, connection: Connection) -> None:
+        with suppress(*AWAY, asyncpg.PostgresError):  # without the confirmation the pool closes the connection
+            await self._pool.release(connection)
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """All rows."""
@@ -110,6 +143,24 @@ class Database:
     async def ping(self) -> None:
         """Raises Unavailable unless PostgreSQL answers."""
         await self.fetchval("SELECT 1")
+
+
+@asynccontextmanager
+async def _begun(connection: Connection) -> AsyncIterator[None]:
+    transaction = connection.transaction()
+    await transaction.__aenter__()
+    try:
+        yield
+    except BaseException as error:
+        if not _is_out_of_time(error):  # else the pool rolls it back, when it takes the connection back
+            await transaction.__aexit__(type(error), error, error.__traceback__)
+        raise
+    else:
+        await transaction.__aexit__(None, None, None)
+
+
+def _is_out_of_time(error: BaseException) -> bool:
+    return isinstance(error, asyncio.CancelledError) and deadline.left() is not None
 
 
 @dataclass(frozen=True)

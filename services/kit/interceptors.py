@@ -1,17 +1,17 @@
 """What happens around every RPC: deadline, trace context, metrics, and errors in their wire form."""
 
-import contextvars
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from services.kit import telemetry
+from services.kit import deadline, telemetry
 from services.kit.durations import Durations
 from services.kit.errors import DETAILS_KEY, CryptoVaultError, Internal
 
@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 Context = Any  # grpc.aio.ServicerContext, generic over messages that an interceptor knows nothing of
 
-_deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline", default=None)
 _tracer = telemetry.tracer("cryptovault.rpc")
 # Semantic conventions for RPC, OpenTelemetry 1.45: seconds.
 _server_durations = Durations("rpc.server.call.duration", ("rpc.system.name", "rpc.method", "rpc.response.status_code"))
@@ -29,9 +28,8 @@ DEFAULT_TIMEOUT = 5.0  # seconds
 
 def remaining(timeout: float | None = None) -> float:
     """Seconds that an outgoing call may take: its own timeout, or what is left of the incoming call's deadline."""
-    own = DEFAULT_TIMEOUT if timeout is None else timeout
-    deadline = _deadline.get()
-    return own if deadline is None else max(0.0, min(own, deadline - time.monotonic()))
+    own, left = DEFAULT_TIMEOUT if timeout is None else timeout, deadline.left()
+    return own if left is None else max(0.0, min(own, left))
 
 
 class ServerInterceptor(grpc.aio.ServerInterceptor):
@@ -66,6 +64,7 @@ def _wrap_unary(method: str, behavior: Callable[[Any, Context], Awaitable[Any]])
     async def call(request: Any, context: Context) -> Any:
         with _around(method, context) as outcome:
             try:
+                deadline.check()
                 return await behavior(request, context)
             except Exception as error:
                 await _abort(context, outcome.failed(error))
@@ -77,6 +76,7 @@ def _wrap_stream(method: str, behavior: Callable[[Any, Context], AsyncIterator[A
     async def call(request: Any, context: Context) -> AsyncIterator[Any]:
         with _around(method, context) as outcome:
             try:
+                deadline.check()
                 async for message in behavior(request, context):
                     yield message
             except Exception as error:
@@ -106,18 +106,20 @@ def _unexpected(method: str, error: Exception) -> CryptoVaultError:
 
 @contextmanager
 def _around(method: str, context: Context) -> Iterator[_Outcome]:
-    left = context.time_remaining()
-    token = _deadline.set(None if left is None else time.monotonic() + left)
     outcome, began = _Outcome(method), time.perf_counter()
     headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     span = _tracer.start_span(method.lstrip("/"), context=telemetry.extract(headers), kind=SpanKind.SERVER)
     try:
-        with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+        with (
+            deadline.within(context.time_remaining()),
+            trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False),
+        ):
             yield outcome
+    except asyncio.CancelledError:
+        outcome.code = grpc.StatusCode.CANCELLED
+        raise
     finally:
         _server_durations.record(time.perf_counter() - began, ("grpc", method.lstrip("/"), outcome.code.name))
-        with suppress(ValueError):  # a cancelled stream is closed from another context
-            _deadline.reset(token)
 
 
 async def _abort(context: Context, error: CryptoVaultError) -> None:

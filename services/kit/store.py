@@ -1,6 +1,7 @@
 """Redis (or Valkey): one pool per process, scripts by hash, Pub/Sub that survives reconnects.
 
-The client connects when first used and again after a failure, so a Store opens even when Redis is away.
+The client connects when first used and again after a failure, so a Store opens even when Redis is away. A command that
+is given while an RPC is handled ends with the caller's deadline; a connection that then still owes an answer is closed.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import redis.exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from services.kit import deadline
 from services.kit.cancellation import pass_on_cancellation
 from services.kit.errors import Unavailable
 from services.kit.retry import Backoff
@@ -36,17 +38,28 @@ def _away_is_unavailable() -> Iterator[None]:
         yield
     except AWAY as error:
         pass_on_cancellation(error)
+        deadline.check()
         raise Unavailable("Redis is away") from error
+
+
+class Client(redis.asyncio.Redis):
+    """redis-py's client, with the caller's deadline for every command. A pipeline has none: callers share it."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command and wait for the answer. Raises DeadlineExceeded, before sending if the time is over."""
+        execute: Callable[..., Awaitable[Any]] = super().execute_command
+        async with deadline.limited():
+            return await execute(*args, **options)
 
 
 class Script:
     """A Lua script, sent once and then called by its hash."""
 
-    def __init__(self, client: "redis.asyncio.Redis", text: str) -> None:
+    def __init__(self, client: Client, text: str) -> None:
         self._script = client.register_script(text)
 
     async def __call__(self, keys: Sequence[str] = (), args: Sequence[Value] = ()) -> Any:
-        """Run it. Raises Unavailable when Redis is away."""
+        """Run it. Raises Unavailable when Redis is away, DeadlineExceeded when the caller's time is over."""
         with _away_is_unavailable():
             return await self._script(keys=list(keys), args=list(args))
 
@@ -54,7 +67,7 @@ class Script:
 class Store:
     """The connection of one process to Redis."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     @classmethod
@@ -69,11 +82,11 @@ class Store:
             socket_timeout=COMMAND_TIMEOUT,
             retry=Retry(NoBackoff(), 1),  # one more try, for a connection that died while it lay idle
         )
-        client = redis.asyncio.Redis.from_pool(pool)
+        client = Client(connection_pool=pool)
         try:
             yield cls(client)
         finally:
-            await client.aclose()
+            await client.aclose(close_connection_pool=True)
 
     def script(self, text: str) -> Script:
         """A Lua script, ready to be called."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import redis.exceptions
 
+from services.kit import deadline
 from services.kit.errors import Unavailable
 from services.kit.store import AWAY, Store, Value
 
@@ -35,7 +36,8 @@ class Batch:
     """Sends what is waiting as soon as the last trip is back; a burst of any size needs one connection.
 
     timeout: seconds a trip may take. When one takes longer, everything that waits fails with it, so nobody waits for
-    Redis more than once; how long one's own burst takes to go through does not count.
+    Redis more than once; how long one's own burst takes to go through does not count. A caller whose deadline is over
+    leaves the trip to the others, and what has not been sent by then is not sent.
     """
 
     def __init__(self, store: Store, *, timeout: float) -> None:
@@ -45,12 +47,16 @@ class Batch:
         self._sender: asyncio.Task[None] | None = None
 
     async def run(self, script: LuaScript, keys: Sequence[str], arguments: Sequence[Value] = ()) -> Any:
-        """The answer of a script. Raises Unavailable when Redis is away or refuses."""
-        call = _Call(script, keys, arguments)
-        self._waiting.append(call)
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send_all(), name="cache-batch")
-        return await call.answer
+        """The answer of a script.
+
+        Raises Unavailable when Redis is away or refuses, DeadlineExceeded when the caller's time is over.
+        """
+        async with deadline.limited():
+            call = _Call(script, keys, arguments)
+            self._waiting.append(call)
+            if self._sender is None:
+                self._sender = asyncio.create_task(self._send_all(), name="cache-batch", context=deadline.lifted())
+            return await call.answer
 
     async def _send_all(self) -> None:
         try:

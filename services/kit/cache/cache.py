@@ -101,7 +101,7 @@ class Cache(Generic[V]):
         """The value, from the nearest layer; `populate_callback` asks the source. None: there is none.
 
         Raises what the source raises, unless an expired value within its grace can stand in; DeadlineExceeded when the
-        source takes longer than `load_timeout`.
+        source takes longer than `load_timeout`, or the caller's own deadline is over first: the load then goes on.
         """
         value = self._local.get(key)
         if value is not MISSING:

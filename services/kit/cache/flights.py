@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from opentelemetry import context as trace_context
 
+from services.kit import deadline
 from services.kit.cache.fences import Fence, Fences
 
 V = TypeVar("V")
@@ -32,14 +33,18 @@ class Flights(Generic[V]):
         """The result of the work under way for `key`, or of `work` if there is none.
 
         Nobody joins work whose fence is broken: it began before an invalidation that the caller may have seen. A caller
-        that is cancelled leaves the work to the others; a failure reaches all of them.
+        that is cancelled, or whose deadline is over, leaves the work to the others; a failure reaches all of them. The
+        work itself has no deadline, be it one caller's only: whoever comes next finds what it has fetched.
         """
+        async with deadline.limited():
+            return await asyncio.shield(self._flight(key, work).task)
+
+    def _flight(self, key: str, work: Callable[[Fence], Awaitable[V]]) -> _Flight[V]:
         flight = self._flights.get(key)
         if flight is None or not flight.fence.intact:
-            flight = self._start(key, work)
-        else:
-            self.coalesced += 1
-        return await asyncio.shield(flight.task)
+            return self._start(key, work)
+        self.coalesced += 1
+        return flight
 
     def _start(self, key: str, work: Callable[[Fence], Awaitable[V]]) -> _Flight[V]:
         fence = Fence(key)

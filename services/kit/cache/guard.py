@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from services.kit import deadline
 from services.kit.breaker import Breaker
 from services.kit.cache.keys import Pattern
 from services.kit.cache.shared import SharedStore
@@ -19,7 +20,8 @@ class Guard:
     """Asks behind a circuit breaker.
 
     An invalidation that could not be done is owed, and nothing is read before all that is owed has been done: otherwise
-    the old value would be found again when Redis comes back.
+    the old value would be found again when Redis comes back. For the same reason no caller's deadline ends a question:
+    what has changed must be forgotten, and Redis has a short time of its own to answer.
     """
 
     def __init__(self, shared: SharedStore, name: str, clock: Clock) -> None:
@@ -30,7 +32,7 @@ class Guard:
 
     async def ask(self, work: Callable[[SharedStore], Awaitable[T]]) -> T:
         """The answer of the second layer. Raises Unavailable when it is away."""
-        with self._breaker.guard():
+        with deadline.within(None), self._breaker.guard():
             try:
                 await self._settle()
                 return await work(self._shared)

@@ -1,6 +1,7 @@
 """Atomic operations on Redis and broadcasts over its Pub/Sub, for use beside the cache.
 
-Values are plain data (kept as JSON). A `ttl` is in seconds. Every method raises Unavailable when Redis is away.
+Values are plain data (kept as JSON). A `ttl` is in seconds. Every method raises Unavailable when Redis is away, and
+DeadlineExceeded when the caller's time is over.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from services.kit import deadline
 from services.kit.store import Store
 
 UPDATES = "updates:"  # prefix of the channels that broadcast_update sends on
@@ -80,7 +82,8 @@ class RedisOperations:
         async def decode(data: bytes) -> None:
             await handler(msgspec.json.decode(data))
 
-        listener = asyncio.create_task(self._store.listen(channel, decode), name=f"subscribe-{channel}")
+        listening, context = self._store.listen(channel, decode), deadline.lifted()
+        listener = asyncio.create_task(listening, name=f"subscribe-{channel}", context=context)
         self._listeners.add(listener)
         listener.add_done_callback(self._listeners.discard)
 
