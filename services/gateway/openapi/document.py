@@ -6,13 +6,15 @@ from typing import Any
 import msgspec
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 from google.protobuf import descriptor_pb2
-from google.protobuf.descriptor import FieldDescriptor
 
 from services.gateway.openapi.comments import read_comments
-from services.gateway.openapi.own import ERRORS, HEADERS, OWN_PATHS, PROBLEM, SECURITY_SCHEMES
+from services.gateway.openapi.examples import Examples
+from services.gateway.openapi.own import HEADERS, OWN_PATHS, SECURITY_SCHEMES
+from services.gateway.openapi.problems import ERRORS, PROBLEM
+from services.gateway.openapi.requests import Requests
 from services.gateway.openapi.schemas import Schemas, component_name
 from services.gateway.transcoding.catalog import Operation
-from services.gateway.transcoding.reflection import find_field, is_message, message_type
+from services.gateway.transcoding.reflection import is_message, message_type
 
 INFO = {
     "title": "CryptoVault",
@@ -29,14 +31,16 @@ KEY: dict[str, list[str]] = {"apiKey": []}
 
 
 def openapi_document(operations: Sequence[Operation], descriptors: descriptor_pb2.FileDescriptorSet) -> bytes:
-    """The description of all operations, as JSON."""
+    """The description of all operations, as JSON. Raises CatalogError naming the field whose example is not one."""
     return msgspec.json.encode(_Builder(read_comments(descriptors)).build(operations))
 
 
 class _Builder:
     def __init__(self, comments: Mapping[str, str]) -> None:
         self._comments = comments
-        self._schemas = Schemas(comments)
+        self._examples = Examples()
+        self._schemas = Schemas(comments, self._examples)
+        self._requests = Requests(comments, self._schemas, self._examples)
 
     def build(self, operations: Sequence[Operation]) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {path: dict(item) for path, item in OWN_PATHS.items()}
@@ -68,51 +72,21 @@ class _Builder:
             "tags": [operation.area],
             "summary": comment.partition(". ")[0].rstrip("."),
             "description": comment,
-            "parameters": self._parameters(operation),
+            "parameters": self._requests.parameters(operation),
             "responses": self._responses(operation),
             "security": _security(operation.policy.access),
             "x-policy": _policy(operation),
         }
         if operation.body:
-            described["requestBody"] = {"required": True, "content": _json(self._request_schema(operation))}
+            described["requestBody"] = self._requests.body(operation)
         return described
-
-    def _request_schema(self, operation: Operation) -> dict[str, Any]:
-        if operation.body != "*":
-            return self._schemas.field(operation.request.fields_by_name[operation.body])
-        in_path = set(operation.template.fields)
-        if not in_path:
-            return self._schemas.message(operation.request)
-        fields = [field for field in operation.request.fields if field.name not in in_path]
-        properties = {field.name: self._schemas.field(field) for field in fields}
-        return {"type": "object", "properties": properties, "additionalProperties": False}
-
-    def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
-        in_path = operation.template.fields
-        parameters = [self._parameter(find_field(operation.request, name), name, "path") for name in in_path]
-        if operation.body != "*":
-            parameters += [
-                self._parameter(field, field.name, "query")
-                for field in operation.request.fields
-                if field.name not in (*in_path, operation.body)
-            ]
-        return parameters
-
-    def _parameter(self, field: FieldDescriptor, name: str, place: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "in": place,
-            "required": place == "path",
-            "description": self._comments.get(field.full_name, ""),
-            "schema": self._schemas.single(field) if not field.is_repeated else self._schemas.bare(field),
-        }
 
     def _responses(self, operation: Operation) -> dict[str, Any]:
         media = "text/event-stream" if operation.streams else "application/json"
         success = {
             "description": self._comments.get(operation.method.output_type.full_name, "The answer."),
             "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS if name != "Retry-After"},
-            "content": {media: {"schema": self._answer_schema(operation)}},
+            "content": {media: {"schema": self._answer_schema(operation), "example": self._answer_example(operation)}},
         }
         return {"200": success, **{status: _error(name) for status, name in _errors(operation).items()}}
 
@@ -123,6 +97,10 @@ class _Builder:
         if is_message(field) and not field.is_repeated:
             return self._schemas.message(message_type(field))
         return self._schemas.field(field)
+
+    def _answer_example(self, operation: Operation) -> Any:
+        example = self._examples.answer(operation.method.output_type)
+        return example if operation.response_body is None else example[operation.response_body.name]
 
 
 def _security(access: Declared.Access.ValueType) -> list[dict[str, list[str]]]:
@@ -151,10 +129,6 @@ def _errors(operation: Operation) -> dict[str, str]:
 
 def _error(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/responses/{name}"}
-
-
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
 
 
 def _policy(operation: Operation) -> dict[str, Any]:

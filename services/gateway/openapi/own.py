@@ -1,54 +1,13 @@
-"""What the description says beside the protos: the gateway's own paths, problems, headers and security schemes."""
+"""What the description says beside the protos: the gateway's own paths, headers and security schemes."""
 
 from typing import Any
 
+import msgspec
+
+from services.gateway.components import DEGRADED, DOWN, OK, Component, Report
+from services.gateway.openapi.problems import TRACE_ID
+
 _TEXT = {"type": "string"}
-
-PROBLEM: dict[str, Any] = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457).",
-    "required": ["type", "title", "status"],
-    "properties": {
-        "type": {"type": "string", "format": "uri", "description": "Which kind of problem it is."},
-        "title": {**_TEXT, "description": "The kind of problem in words."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {**_TEXT, "description": "What happened this time."},
-        "instance": {**_TEXT, "description": "The path that was asked for."},
-        "trace_id": {**_TEXT, "description": "Tells the operators which request it was."},
-        "errors": {
-            "type": "array",
-            "description": "The fields that are wrong.",
-            "items": {
-                "type": "object",
-                "required": ["field", "message"],
-                "properties": {"field": _TEXT, "message": _TEXT},
-            },
-        },
-    },
-}
-
-
-def _problem(description: str, *headers: str) -> dict[str, Any]:
-    response: dict[str, Any] = {
-        "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    if headers:
-        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-    return response
-
-
-ERRORS: dict[str, Any] = {
-    "InvalidInput": _problem("A field, a parameter or the body is wrong; `errors` names each."),
-    "Unauthenticated": _problem("No valid credentials."),
-    "PermissionDenied": _problem("The caller may not."),
-    "NotFound": _problem("There is no such thing."),
-    "AlreadyExists": _problem("There is one already."),
-    "PayloadTooLarge": _problem("The body is larger than the route takes."),
-    "TooManyRequests": _problem("The quota is used up.", "RateLimit", "RateLimit-Policy", "Retry-After"),
-    "Unavailable": _problem("A part that is needed is away.", "Retry-After"),
-    "TooLate": _problem("The answer did not come in time."),
-}
 
 HEADERS: dict[str, Any] = {
     "RateLimit": {
@@ -62,7 +21,11 @@ HEADERS: dict[str, Any] = {
         "example": '"ip";q=60;w=60',
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "example": 1},
-    "X-Request-Id": {"description": "The request's id: the client's own, or a new one.", "schema": _TEXT},
+    "X-Request-Id": {
+        "description": "The request's id: the client's own, or a new one.",
+        "schema": _TEXT,
+        "example": TRACE_ID,
+    },
 }
 
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -80,17 +43,19 @@ SECURITY_SCHEMES: dict[str, Any] = {
     },
 }
 
-_STATE = {"type": "object", "properties": {"status": _TEXT}}
+_STATE = {"type": "object", "required": ["status"], "properties": {"status": _TEXT}}
 _HEALTH = {
     "type": "object",
+    "required": ["status", "components"],
     "properties": {
-        "status": {"type": "string", "enum": ["ok", "degraded", "down"]},
+        "status": {"type": "string", "enum": [OK, DEGRADED, DOWN]},
         "components": {
             "type": "object",
             "additionalProperties": {
                 "type": "object",
+                "required": ["status", "latency_ms", "detail"],
                 "properties": {
-                    "status": {"type": "string", "enum": ["ok", "down"]},
+                    "status": {"type": "string", "enum": [OK, DEGRADED, DOWN]},
                     "latency_ms": {"type": "number"},
                     "detail": _TEXT,
                 },
@@ -98,27 +63,64 @@ _HEALTH = {
         },
     },
 }
+_AWAY = Component(DOWN, 1000.0, "no answer in time")
 
 
-def _get(name: str, summary: str, schema: dict[str, Any], **others: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": schema}}
-    responses = {"200": {"description": summary + ".", "content": content}}
-    responses |= {f"{status}": {"description": text, "content": content} for status, text in others.items()}
+def _state(status: str) -> dict[str, str]:
+    return {"status": status}
+
+
+def _health(status: str, **components: Component) -> Any:
+    return msgspec.to_builtins(Report(status, components))
+
+
+def _answer(description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
     return {
         "get": {
             "operationId": f"gateway_{name}",
             "tags": ["gateway"],
             "summary": summary,
             "parameters": [],
-            "responses": {status.removeprefix("_"): response for status, response in responses.items()},
+            "responses": responses,
             "security": [],
         }
     }
 
 
 OWN_PATHS: dict[str, Any] = {
-    "/ping": _get("ping", "Answers, and touches nothing else", _STATE),
-    "/live": _get("live", "Whether the process deserves to go on", _STATE),
-    "/ready": _get("ready", "Whether the gateway should be sent work", _STATE, _503="Not ready."),
-    "/health": _get("health", "How every part of the suite is", _HEALTH, _503="Nothing can be served."),
+    "/ping": _get(
+        "ping", "Answers, and touches nothing else", {"200": _answer("It has answered.", _STATE, _state("ok"))}
+    ),
+    "/live": _get(
+        "live",
+        "Whether the process deserves to go on",
+        {
+            "200": _answer("It does.", _STATE, _state("live")),
+            "503": _answer("It should be started anew.", _STATE, _state("not live")),
+        },
+    ),
+    "/ready": _get(
+        "ready",
+        "Whether the gateway should be sent work",
+        {
+            "200": _answer("It should.", _STATE, _state("ready")),
+            "503": _answer("Not now.", _STATE, _state("not ready")),
+        },
+    ),
+    "/health": _get(
+        "health",
+        "How every part of the suite is",
+        {
+            "200": _answer(
+                "Something can be served; `degraded` names what is away.",
+                _HEALTH,
+                _health(DEGRADED, redis=Component(OK, 0.4), prices=Component(OK, 1.2), auth=_AWAY),
+            ),
+            "503": _answer("Nothing can be served.", _HEALTH, _health(DOWN, prices=_AWAY, auth=_AWAY)),
+        },
+    ),
 }

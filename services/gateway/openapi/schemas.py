@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
+from services.gateway.openapi.examples import Examples, has_fields
 from services.gateway.transcoding import wellknown
 from services.gateway.transcoding.reflection import enum_type, is_map, is_message, map_fields, message_type
 from services.gateway.transcoding.scalars import RANGES
@@ -25,8 +26,9 @@ _WELL_KNOWN: dict[str, Schema] = {
 class Schemas:
     """Collects the schemas of all messages that are referred to."""
 
-    def __init__(self, comments: Mapping[str, str]) -> None:
+    def __init__(self, comments: Mapping[str, str], examples: Examples) -> None:
         self._comments = comments
+        self._examples = examples
         self.components: dict[str, Schema] = {}
 
     def message(self, message: Descriptor) -> Schema:
@@ -42,8 +44,13 @@ class Schemas:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def field(self, field: FieldDescriptor) -> Schema:
-        """A schema for a field, with its comment."""
-        return self._described(self.bare(field), field.full_name)
+        """A schema for a field, with its comment and its example."""
+        return self.with_example(self._described(self.bare(field), field.full_name), field)
+
+    def with_example(self, schema: Schema, field: FieldDescriptor) -> Schema:
+        """The schema with the field's example; messages have theirs at their own fields."""
+        example = None if has_fields(field) else self._examples.field(field)
+        return schema if example is None else {**schema, "examples": [example]}
 
     def bare(self, field: FieldDescriptor) -> Schema:
         """A schema for a field."""

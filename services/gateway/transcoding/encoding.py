@@ -1,8 +1,8 @@
 """Protobuf messages to plain data for JSON, by encoders compiled once per message type.
 
 The form is canonical protobuf JSON with these differences, all of them kinder to readers: proto field names, every
-field present (an absent message is null), and 64-bit integers as numbers while they are below 2^53, the largest that
-every JSON reader keeps exactly.
+field present (an absent message is null), maps in the order of their keys (protobuf's own differs from process to
+process), and 64-bit integers as numbers while they are below 2^53, the largest that every JSON reader keeps exactly.
 """
 
 import base64
@@ -62,8 +62,8 @@ class Encoders:
         key_field, value_field = map_fields(field)
         write_key, convert = _map_key(key_field), self._converter(value_field)
         if convert is None:
-            return lambda values: {write_key(key): value for key, value in values.items()}
-        return lambda values: {write_key(key): convert(value) for key, value in values.items()}
+            return lambda values: {write_key(key): value for key, value in sorted(values.items())}
+        return lambda values: {write_key(key): convert(value) for key, value in sorted(values.items())}
 
     def _converter(self, field: FieldDescriptor) -> Convert | None:
         """How one value is converted; None when it stays as it is."""

@@ -28,8 +28,8 @@ def encode_duration(value: Any) -> str:
 
 
 def encode_struct(value: Any) -> dict[str, Any]:
-    """A JSON object."""
-    return {key: encode_value(item) for key, item in value.fields.items()}
+    """A JSON object, in the order of its keys."""
+    return {key: encode_value(item) for key, item in sorted(value.fields.items())}
 
 
 def encode_list(value: Any) -> list[Any]:

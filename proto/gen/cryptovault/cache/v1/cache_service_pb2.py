@@ -23,29 +23,36 @@ _sym_db = _symbol_database.Default()
 
 
 from cryptovault.cache.v1 import stats_pb2 as cryptovault_dot_cache_dot_v1_dot_stats__pb2
+from cryptovault.gateway.v1 import example_pb2 as cryptovault_dot_gateway_dot_v1_dot_example__pb2
 from cryptovault.gateway.v1 import policy_pb2 as cryptovault_dot_gateway_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(cryptovault/cache/v1/cache_service.proto\x12\x14\x63ryptovault.cache.v1\x1a cryptovault/cache/v1/stats.proto\x1a#cryptovault/gateway/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"\x11\n\x0fGetStatsRequest\"\xa6\x01\n\x10GetStatsResponse\x12/\n\x05total\x18\x01 \x01(\x0b\x32 .cryptovault.cache.v1.CacheStats\x12\x30\n\x06\x63\x61\x63hes\x18\x02 \x03(\x0b\x32 .cryptovault.cache.v1.CacheStats\x12/\n\x05redis\x18\x03 \x01(\x0b\x32 .cryptovault.cache.v1.RedisStats\"$\n\x11InvalidateRequest\x12\x0f\n\x07pattern\x18\x01 \x01(\t\"%\n\x12InvalidateResponse\x12\x0f\n\x07removed\x18\x01 \x01(\x04\x32\x88\x02\n\x0c\x43\x61\x63heService\x12}\n\x08GetStats\x12%.cryptovault.cache.v1.GetStatsRequest\x1a&.cryptovault.cache.v1.GetStatsResponse\"\"\xea\xc7\x18\x06\x08\x01\x1a\x02\x08\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/api/cache/stats\x12y\n\nInvalidate\x12\'.cryptovault.cache.v1.InvalidateRequest\x1a(.cryptovault.cache.v1.InvalidateResponse\"\x18\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x0c*\n/api/cacheb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(cryptovault/cache/v1/cache_service.proto\x12\x14\x63ryptovault.cache.v1\x1a cryptovault/cache/v1/stats.proto\x1a$cryptovault/gateway/v1/example.proto\x1a#cryptovault/gateway/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"\x11\n\x0fGetStatsRequest\"\xd6\x01\n\x10GetStatsResponse\x12_\n\x05total\x18\x01 \x01(\x0b\x32 .cryptovault.cache.v1.CacheStatsB.\xf2\xc7\x18*{\"name\": \"\", \"service\": \"\", \"replica\": \"\"}\x12\x30\n\x06\x63\x61\x63hes\x18\x02 \x03(\x0b\x32 .cryptovault.cache.v1.CacheStats\x12/\n\x05redis\x18\x03 \x01(\x0b\x32 .cryptovault.cache.v1.RedisStats\"0\n\x11InvalidateRequest\x12\x1b\n\x07pattern\x18\x01 \x01(\tB\n\xf2\xc7\x18\x06user:*\"-\n\x12InvalidateResponse\x12\x17\n\x07removed\x18\x01 \x01(\x04\x42\x06\xf2\xc7\x18\x02\x31\x37\x32\x88\x02\n\x0c\x43\x61\x63heService\x12}\n\x08GetStats\x12%.cryptovault.cache.v1.GetStatsRequest\x1a&.cryptovault.cache.v1.GetStatsResponse\"\"\xea\xc7\x18\x06\x08\x01\x1a\x02\x08\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/api/cache/stats\x12y\n\nInvalidate\x12\'.cryptovault.cache.v1.InvalidateRequest\x1a(.cryptovault.cache.v1.InvalidateResponse\"\x18\xea\xc7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x0c*\n/api/cacheb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cryptovault.cache.v1.cache_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETSTATSRESPONSE'].fields_by_name['total']._loaded_options = None
+  _globals['_GETSTATSRESPONSE'].fields_by_name['total']._serialized_options = b'\362\307\030*{\"name\": \"\", \"service\": \"\", \"replica\": \"\"}'
+  _globals['_INVALIDATEREQUEST'].fields_by_name['pattern']._loaded_options = None
+  _globals['_INVALIDATEREQUEST'].fields_by_name['pattern']._serialized_options = b'\362\307\030\006user:*'
+  _globals['_INVALIDATERESPONSE'].fields_by_name['removed']._loaded_options = None
+  _globals['_INVALIDATERESPONSE'].fields_by_name['removed']._serialized_options = b'\362\307\030\00217'
   _globals['_CACHESERVICE'].methods_by_name['GetStats']._loaded_options = None
   _globals['_CACHESERVICE'].methods_by_name['GetStats']._serialized_options = b'\352\307\030\006\010\001\032\002\010\001\202\323\344\223\002\022\022\020/api/cache/stats'
   _globals['_CACHESERVICE'].methods_by_name['Invalidate']._loaded_options = None
   _globals['_CACHESERVICE'].methods_by_name['Invalidate']._serialized_options = b'\352\307\030\002\010\003\202\323\344\223\002\014*\n/api/cache'
-  _globals['_GETSTATSREQUEST']._serialized_start=167
-  _globals['_GETSTATSREQUEST']._serialized_end=184
-  _globals['_GETSTATSRESPONSE']._serialized_start=187
-  _globals['_GETSTATSRESPONSE']._serialized_end=353
-  _globals['_INVALIDATEREQUEST']._serialized_start=355
-  _globals['_INVALIDATEREQUEST']._serialized_end=391
-  _globals['_INVALIDATERESPONSE']._serialized_start=393
-  _globals['_INVALIDATERESPONSE']._serialized_end=430
-  _globals['_CACHESERVICE']._serialized_start=433
-  _globals['_CACHESERVICE']._serialized_end=697
+  _globals['_GETSTATSREQUEST']._serialized_start=205
+  _globals['_GETSTATSREQUEST']._serialized_end=222
+  _globals['_GETSTATSRESPONSE']._serialized_start=225
+  _globals['_GETSTATSRESPONSE']._serialized_end=439
+  _globals['_INVALIDATEREQUEST']._serialized_start=441
+  _globals['_INVALIDATEREQUEST']._serialized_end=489
+  _globals['_INVALIDATERESPONSE']._serialized_start=491
+  _globals['_INVALIDATERESPONSE']._serialized_end=536
+  _globals['_CACHESERVICE']._serialized_start=539
+  _globals['_CACHESERVICE']._serialized_end=803
 # @@protoc_insertion_point(module_scope)

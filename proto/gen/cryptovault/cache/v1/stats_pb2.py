@@ -22,17 +22,66 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cryptovault.gateway.v1 import example_pb2 as cryptovault_dot_gateway_dot_v1_dot_example__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cryptovault/cache/v1/stats.proto\x12\x14\x63ryptovault.cache.v1\"\xda\x02\n\nCacheStats\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0f\n\x07replica\x18\x03 \x01(\t\x12\x0f\n\x07l1_hits\x18\x04 \x01(\x04\x12\x11\n\tl1_misses\x18\x05 \x01(\x04\x12\x0f\n\x07l2_hits\x18\x06 \x01(\x04\x12\x11\n\tl2_misses\x18\x07 \x01(\x04\x12\r\n\x05loads\x18\x08 \x01(\x04\x12\x13\n\x0bload_errors\x18\t \x01(\x04\x12\x11\n\tcoalesced\x18\n \x01(\x04\x12\x11\n\tevictions\x18\x0b \x01(\x04\x12\x13\n\x0b\x65xpirations\x18\x0c \x01(\x04\x12\x15\n\rinvalidations\x18\r \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x0e \x01(\x04\x12\x10\n\x08\x63\x61pacity\x18\x0f \x01(\x04\x12\x13\n\x0bl1_hit_rate\x18\x10 \x01(\x01\x12\x13\n\x0bl2_hit_rate\x18\x11 \x01(\x01\x12\x11\n\tl2_errors\x18\x12 \x01(\x04\"\x99\x01\n\nRedisStats\x12\x19\n\x11used_memory_bytes\x18\x01 \x01(\x04\x12\x0c\n\x04keys\x18\x02 \x01(\x04\x12\x1b\n\x13\x63ommands_per_second\x18\x03 \x01(\x01\x12\x19\n\x11\x63onnected_clients\x18\x04 \x01(\r\x12\x14\n\x0c\x65victed_keys\x18\x05 \x01(\x04\x12\x14\n\x0c\x65xpired_keys\x18\x06 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cryptovault/cache/v1/stats.proto\x12\x14\x63ryptovault.cache.v1\x1a$cryptovault/gateway/v1/example.proto\"\x8a\x04\n\nCacheStats\x12 \n\x04name\x18\x01 \x01(\tB\x12\xf2\xc7\x18\x0eprices.candles\x12\x1b\n\x07service\x18\x02 \x01(\tB\n\xf2\xc7\x18\x06prices\x12\x1d\n\x07replica\x18\x03 \x01(\tB\x0c\xf2\xc7\x18\x08prices-1\x12\x19\n\x07l1_hits\x18\x04 \x01(\x04\x42\x08\xf2\xc7\x18\x04\x39\x30\x30\x30\x12\x1b\n\tl1_misses\x18\x05 \x01(\x04\x42\x08\xf2\xc7\x18\x04\x31\x30\x30\x30\x12\x18\n\x07l2_hits\x18\x06 \x01(\x04\x42\x07\xf2\xc7\x18\x03\x37\x35\x30\x12\x1a\n\tl2_misses\x18\x07 \x01(\x04\x42\x07\xf2\xc7\x18\x03\x32\x35\x30\x12\x16\n\x05loads\x18\x08 \x01(\x04\x42\x07\xf2\xc7\x18\x03\x32\x35\x30\x12\x1a\n\x0bload_errors\x18\t \x01(\x04\x42\x05\xf2\xc7\x18\x01\x30\x12\x19\n\tcoalesced\x18\n \x01(\x04\x42\x06\xf2\xc7\x18\x02\x33\x36\x12\x18\n\tevictions\x18\x0b \x01(\x04\x42\x05\xf2\xc7\x18\x01\x30\x12\x1c\n\x0b\x65xpirations\x18\x0c \x01(\x04\x42\x07\xf2\xc7\x18\x03\x39\x34\x30\x12\x1d\n\rinvalidations\x18\r \x01(\x04\x42\x06\xf2\xc7\x18\x02\x31\x32\x12\x17\n\x07\x65ntries\x18\x0e \x01(\x04\x42\x06\xf2\xc7\x18\x02\x34\x38\x12\x1a\n\x08\x63\x61pacity\x18\x0f \x01(\x04\x42\x08\xf2\xc7\x18\x04\x32\x30\x30\x30\x12\x1c\n\x0bl1_hit_rate\x18\x10 \x01(\x01\x42\x07\xf2\xc7\x18\x03\x30.9\x12\x1d\n\x0bl2_hit_rate\x18\x11 \x01(\x01\x42\x08\xf2\xc7\x18\x04\x30.75\x12\x18\n\tl2_errors\x18\x12 \x01(\x04\x42\x05\xf2\xc7\x18\x01\x30\"\xd6\x01\n\nRedisStats\x12\'\n\x11used_memory_bytes\x18\x01 \x01(\x04\x42\x0c\xf2\xc7\x18\x08\x31\x38\x38\x37\x34\x33\x36\x38\x12\x16\n\x04keys\x18\x02 \x01(\x04\x42\x08\xf2\xc7\x18\x04\x31\x32\x38\x34\x12&\n\x13\x63ommands_per_second\x18\x03 \x01(\x01\x42\t\xf2\xc7\x18\x05\x34\x31\x32.5\x12!\n\x11\x63onnected_clients\x18\x04 \x01(\rB\x06\xf2\xc7\x18\x02\x31\x34\x12\x1b\n\x0c\x65victed_keys\x18\x05 \x01(\x04\x42\x05\xf2\xc7\x18\x01\x30\x12\x1f\n\x0c\x65xpired_keys\x18\x06 \x01(\x04\x42\t\xf2\xc7\x18\x05\x35\x36\x32\x31\x30\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cryptovault.cache.v1.stats_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CACHESTATS']._serialized_start=59
-  _globals['_CACHESTATS']._serialized_end=405
-  _globals['_REDISSTATS']._serialized_start=408
-  _globals['_REDISSTATS']._serialized_end=561
+  _globals['_CACHESTATS'].fields_by_name['name']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['name']._serialized_options = b'\362\307\030\016prices.candles'
+  _globals['_CACHESTATS'].fields_by_name['service']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['service']._serialized_options = b'\362\307\030\006prices'
+  _globals['_CACHESTATS'].fields_by_name['replica']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['replica']._serialized_options = b'\362\307\030\010prices-1'
+  _globals['_CACHESTATS'].fields_by_name['l1_hits']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l1_hits']._serialized_options = b'\362\307\030\0049000'
+  _globals['_CACHESTATS'].fields_by_name['l1_misses']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l1_misses']._serialized_options = b'\362\307\030\0041000'
+  _globals['_CACHESTATS'].fields_by_name['l2_hits']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l2_hits']._serialized_options = b'\362\307\030\003750'
+  _globals['_CACHESTATS'].fields_by_name['l2_misses']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l2_misses']._serialized_options = b'\362\307\030\003250'
+  _globals['_CACHESTATS'].fields_by_name['loads']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['loads']._serialized_options = b'\362\307\030\003250'
+  _globals['_CACHESTATS'].fields_by_name['load_errors']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['load_errors']._serialized_options = b'\362\307\030\0010'
+  _globals['_CACHESTATS'].fields_by_name['coalesced']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['coalesced']._serialized_options = b'\362\307\030\00236'
+  _globals['_CACHESTATS'].fields_by_name['evictions']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['evictions']._serialized_options = b'\362\307\030\0010'
+  _globals['_CACHESTATS'].fields_by_name['expirations']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['expirations']._serialized_options = b'\362\307\030\003940'
+  _globals['_CACHESTATS'].fields_by_name['invalidations']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['invalidations']._serialized_options = b'\362\307\030\00212'
+  _globals['_CACHESTATS'].fields_by_name['entries']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['entries']._serialized_options = b'\362\307\030\00248'
+  _globals['_CACHESTATS'].fields_by_name['capacity']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['capacity']._serialized_options = b'\362\307\030\0042000'
+  _globals['_CACHESTATS'].fields_by_name['l1_hit_rate']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l1_hit_rate']._serialized_options = b'\362\307\030\0030.9'
+  _globals['_CACHESTATS'].fields_by_name['l2_hit_rate']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l2_hit_rate']._serialized_options = b'\362\307\030\0040.75'
+  _globals['_CACHESTATS'].fields_by_name['l2_errors']._loaded_options = None
+  _globals['_CACHESTATS'].fields_by_name['l2_errors']._serialized_options = b'\362\307\030\0010'
+  _globals['_REDISSTATS'].fields_by_name['used_memory_bytes']._loaded_options = None
+  _globals['_REDISSTATS'].fields_by_name['used_memory_bytes']._serialized_options = b'\362\307\030\01018874368'
+  _globals['_REDISSTATS'].fields_by_name['keys']._loaded_options = None
+  _globals['_REDISSTATS'].fields_by_name['keys']._serialized_options = b'\362\307\030\0041284'
+  _globals['_REDISSTATS'].fields_by_name['commands_per_second']._loaded_options = None
+  _globals['_REDISSTATS'].fields_by_name['commands_per_second']._serialized_options = b'\362\307\030\005412.5'
+  _globals['_REDISSTATS'].fields_by_name['connected_clients']._loaded_options = None
+  _globals['_REDISSTATS'].fields_by_name['connected_clients']._serialized_options = b'\362\307\030\00214'
+  _globals['_REDISSTATS'].fields_by_name['evicted_keys']._loaded_options = None
+  _globals['_REDISSTATS'].fields_by_name['evicted_keys']._serialized_options = b'\362\307\030\0010'
+  _globals['_REDISSTATS'].fields_by_name['expired_keys']._loaded_options = None
+  _globals['_REDISSTATS'].fields_by_name['expired_keys']._serialized_options = b'\362\307\030\00556210'
+  _globals['_CACHESTATS']._serialized_start=97
+  _globals['_CACHESTATS']._serialized_end=619
+  _globals['_REDISSTATS']._serialized_start=622
+  _globals['_REDISSTATS']._serialized_end=836
 # @@protoc_insertion_point(module_scope)

@@ -22,19 +22,46 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cryptovault.gateway.v1 import example_pb2 as cryptovault_dot_gateway_dot_v1_dot_example__pb2
 from cryptovault.gateway.v1 import policy_pb2 as cryptovault_dot_gateway_dot_v1_dot_policy__pb2
 from cryptovault.prices.v1 import price_pb2 as cryptovault_dot_prices_dot_v1_dot_price__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*cryptovault/prices/v1/prices_service.proto\x12\x15\x63ryptovault.prices.v1\x1a#cryptovault/gateway/v1/policy.proto\x1a!cryptovault/prices/v1/price.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n\x11ListPricesRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"B\n\x12ListPricesResponse\x12,\n\x06prices\x18\x01 \x03(\x0b\x32\x1c.cryptovault.prices.v1.Price\"!\n\x0fGetPriceRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"?\n\x10GetPriceResponse\x12+\n\x05price\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Price\"\x99\x01\n\x12ListCandlesRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x10\n\x08interval\x18\x02 \x01(\t\x12)\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05limit\x18\x05 \x01(\x05\"g\n\x13ListCandlesResponse\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x10\n\x08interval\x18\x02 \x01(\t\x12.\n\x07\x63\x61ndles\x18\x03 \x03(\x0b\x32\x1d.cryptovault.prices.v1.Candle\"%\n\x13StreamPricesRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"C\n\x14StreamPricesResponse\x12+\n\x05price\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Price\"\x14\n\x12ListSymbolsRequest\"E\n\x13ListSymbolsResponse\x12.\n\x07symbols\x18\x01 \x03(\x0b\x32\x1d.cryptovault.prices.v1.Symbol\"\x13\n\x11ListVenuesRequest\"B\n\x12ListVenuesResponse\x12,\n\x06venues\x18\x01 \x03(\x0b\x32\x1c.cryptovault.prices.v1.Venue2\xad\x07\n\rPricesService\x12\x8f\x01\n\nListPrices\x12(.cryptovault.prices.v1.ListPricesRequest\x1a).cryptovault.prices.v1.ListPricesResponse\",\xea\xc7\x18\x15\x08\x01\x12\t60/minute\x1a\x06\x10\x80\xca\xb5\xee\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/api/prices\x12\x99\x01\n\x08GetPrice\x12&.cryptovault.prices.v1.GetPriceRequest\x1a\'.cryptovault.prices.v1.GetPriceResponse\"<\xea\xc7\x18\x15\x08\x01\x12\t60/minute\x1a\x06\x10\x80\xca\xb5\xee\x01\x82\xd3\xe4\x93\x02\x1d\x12\x14/api/prices/{symbol}b\x05price\x12\xa2\x01\n\x0bListCandles\x12).cryptovault.prices.v1.ListCandlesRequest\x1a*.cryptovault.prices.v1.ListCandlesResponse\"<\xea\xc7\x18\x14\x08\x01\x12\n240/minute\x1a\x02\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/prices/{symbol}/candles\x12\xa8\x01\n\x0cStreamPrices\x12*.cryptovault.prices.v1.StreamPricesRequest\x1a+.cryptovault.prices.v1.StreamPricesResponse\"=\xea\xc7\x18\x0f\x08\x01\x12\t60/minute8\n\x82\xd3\xe4\x93\x02$\x12\x1b/api/prices/{symbol}/streamb\x05price0\x01\x12\x8f\x01\n\x0bListSymbols\x12).cryptovault.prices.v1.ListSymbolsRequest\x1a*.cryptovault.prices.v1.ListSymbolsResponse\")\xea\xc7\x18\x11\x08\x01\x12\t60/minute\x1a\x02\x08\x05\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/symbols\x12\x8b\x01\n\nListVenues\x12(.cryptovault.prices.v1.ListVenuesRequest\x1a).cryptovault.prices.v1.ListVenuesResponse\"(\xea\xc7\x18\x11\x08\x01\x12\t60/minute\x1a\x02\x08\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/api/venuesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*cryptovault/prices/v1/prices_service.proto\x12\x15\x63ryptovault.prices.v1\x1a$cryptovault/gateway/v1/example.proto\x1a#cryptovault/gateway/v1/policy.proto\x1a!cryptovault/prices/v1/price.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"<\n\x11ListPricesRequest\x12\'\n\x07symbols\x18\x01 \x03(\tB\x16\xf2\xc7\x18\x07\x42TC-USD\xf2\xc7\x18\x07\x45TH-USD\"\xa8\x03\n\x12ListPricesResponse\x12\x91\x03\n\x06prices\x18\x01 \x03(\x0b\x32\x1c.cryptovault.prices.v1.PriceB\xe2\x02\xf2\xc7\x18\x02{}\xf2\xc7\x18\xd7\x02{\"symbol\": \"ETH-USD\", \"price\": \"2651.37\", \"bid\": \"2651.33\", \"ask\": \"2651.41\", \"confidence\": \"2.71\", \"change_24h\": \"-0.64\", \"volume_24h\": \"81250.4417\", \"quality\": \"GOOD\", \"sources\": [{\"venue\": \"binance\", \"price\": \"2651.36\", \"age_ms\": 62}, {\"venue\": \"kraken\", \"price\": \"2651.38\", \"age_ms\": 210}], \"rejected\": [], \"max_age_ms\": 210, \"seq\": 90417}\".\n\x0fGetPriceRequest\x12\x1b\n\x06symbol\x18\x01 \x01(\tB\x0b\xf2\xc7\x18\x07\x42TC-USD\"?\n\x10GetPriceResponse\x12+\n\x05price\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Price\"\x84\x02\n\x12ListCandlesRequest\x12\x1b\n\x06symbol\x18\x01 \x01(\tB\x0b\xf2\xc7\x18\x07\x42TC-USD\x12\x18\n\x08interval\x18\x02 \x01(\tB\x06\xf2\xc7\x18\x02\x31m\x12\x43\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x18\xf2\xc7\x18\x14\x32\x30\x32\x36-03-14T09:00:00Z\x12\x41\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x18\xf2\xc7\x18\x14\x32\x30\x32\x36-03-14T10:00:00Z\x12\x14\n\x05limit\x18\x05 \x01(\x05\x42\x05\xf2\xc7\x18\x01\x32:\x19\xfa\xc7\x18\x15symbol,interval,limit\"\xa8\x02\n\x13ListCandlesResponse\x12\x1b\n\x06symbol\x18\x01 \x01(\tB\x0b\xf2\xc7\x18\x07\x42TC-USD\x12\x18\n\x08interval\x18\x02 \x01(\tB\x06\xf2\xc7\x18\x02\x31m\x12\xd9\x01\n\x07\x63\x61ndles\x18\x03 \x03(\x0b\x32\x1d.cryptovault.prices.v1.CandleB\xa8\x01\xf2\xc7\x18\x9d\x01{\"open_time\": \"2026-03-14T09:25:00Z\", \"open\": \"61201.70\", \"high\": \"61215.40\", \"low\": \"61188.20\", \"close\": \"61190.00\", \"volume\": \"11.90318254\", \"trades\": 287}\xf2\xc7\x18\x02{}\"2\n\x13StreamPricesRequest\x12\x1b\n\x06symbol\x18\x01 \x01(\tB\x0b\xf2\xc7\x18\x07\x42TC-USD\"C\n\x14StreamPricesResponse\x12+\n\x05price\x18\x01 \x01(\x0b\x32\x1c.cryptovault.prices.v1.Price\"\x14\n\x12ListSymbolsRequest\"E\n\x13ListSymbolsResponse\x12.\n\x07symbols\x18\x01 \x03(\x0b\x32\x1d.cryptovault.prices.v1.Symbol\"\x13\n\x11ListVenuesRequest\"B\n\x12ListVenuesResponse\x12,\n\x06venues\x18\x01 \x03(\x0b\x32\x1c.cryptovault.prices.v1.Venue2\xad\x07\n\rPricesService\x12\x8f\x01\n\nListPrices\x12(.cryptovault.prices.v1.ListPricesRequest\x1a).cryptovault.prices.v1.ListPricesResponse\",\xea\xc7\x18\x15\x08\x01\x12\t60/minute\x1a\x06\x10\x80\xca\xb5\xee\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/api/prices\x12\x99\x01\n\x08GetPrice\x12&.cryptovault.prices.v1.GetPriceRequest\x1a\'.cryptovault.prices.v1.GetPriceResponse\"<\xea\xc7\x18\x15\x08\x01\x12\t60/minute\x1a\x06\x10\x80\xca\xb5\xee\x01\x82\xd3\xe4\x93\x02\x1d\x12\x14/api/prices/{symbol}b\x05price\x12\xa2\x01\n\x0bListCandles\x12).cryptovault.prices.v1.ListCandlesRequest\x1a*.cryptovault.prices.v1.ListCandlesResponse\"<\xea\xc7\x18\x14\x08\x01\x12\n240/minute\x1a\x02\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/prices/{symbol}/candles\x12\xa8\x01\n\x0cStreamPrices\x12*.cryptovault.prices.v1.StreamPricesRequest\x1a+.cryptovault.prices.v1.StreamPricesResponse\"=\xea\xc7\x18\x0f\x08\x01\x12\t60/minute8\n\x82\xd3\xe4\x93\x02$\x12\x1b/api/prices/{symbol}/streamb\x05price0\x01\x12\x8f\x01\n\x0bListSymbols\x12).cryptovault.prices.v1.ListSymbolsRequest\x1a*.cryptovault.prices.v1.ListSymbolsResponse\")\xea\xc7\x18\x11\x08\x01\x12\t60/minute\x1a\x02\x08\x05\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/symbols\x12\x8b\x01\n\nListVenues\x12(.cryptovault.prices.v1.ListVenuesRequest\x1a).cryptovault.prices.v1.ListVenuesResponse\"(\xea\xc7\x18\x11\x08\x01\x12\t60/minute\x1a\x02\x08\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/api/venuesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cryptovault.prices.v1.prices_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTPRICESREQUEST'].fields_by_name['symbols']._loaded_options = None
+  _globals['_LISTPRICESREQUEST'].fields_by_name['symbols']._serialized_options = b'\362\307\030\007BTC-USD\362\307\030\007ETH-USD'
+  _globals['_LISTPRICESRESPONSE'].fields_by_name['prices']._loaded_options = None
+  _globals['_LISTPRICESRESPONSE'].fields_by_name['prices']._serialized_options = b'\362\307\030\002{}\362\307\030\327\002{\"symbol\": \"ETH-USD\", \"price\": \"2651.37\", \"bid\": \"2651.33\", \"ask\": \"2651.41\", \"confidence\": \"2.71\", \"change_24h\": \"-0.64\", \"volume_24h\": \"81250.4417\", \"quality\": \"GOOD\", \"sources\": [{\"venue\": \"binance\", \"price\": \"2651.36\", \"age_ms\": 62}, {\"venue\": \"kraken\", \"price\": \"2651.38\", \"age_ms\": 210}], \"rejected\": [], \"max_age_ms\": 210, \"seq\": 90417}'
+  _globals['_GETPRICEREQUEST'].fields_by_name['symbol']._loaded_options = None
+  _globals['_GETPRICEREQUEST'].fields_by_name['symbol']._serialized_options = b'\362\307\030\007BTC-USD'
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['symbol']._loaded_options = None
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['symbol']._serialized_options = b'\362\307\030\007BTC-USD'
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['interval']._loaded_options = None
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['interval']._serialized_options = b'\362\307\030\0021m'
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['start']._serialized_options = b'\362\307\030\0242026-03-14T09:00:00Z'
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['end']._serialized_options = b'\362\307\030\0242026-03-14T10:00:00Z'
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTCANDLESREQUEST'].fields_by_name['limit']._serialized_options = b'\362\307\030\0012'
+  _globals['_LISTCANDLESREQUEST']._loaded_options = None
+  _globals['_LISTCANDLESREQUEST']._serialized_options = b'\372\307\030\025symbol,interval,limit'
+  _globals['_LISTCANDLESRESPONSE'].fields_by_name['symbol']._loaded_options = None
+  _globals['_LISTCANDLESRESPONSE'].fields_by_name['symbol']._serialized_options = b'\362\307\030\007BTC-USD'
+  _globals['_LISTCANDLESRESPONSE'].fields_by_name['interval']._loaded_options = None
+  _globals['_LISTCANDLESRESPONSE'].fields_by_name['interval']._serialized_options = b'\362\307\030\0021m'
+  _globals['_LISTCANDLESRESPONSE'].fields_by_name['candles']._loaded_options = None
+  _globals['_LISTCANDLESRESPONSE'].fields_by_name['candles']._serialized_options = b'\362\307\030\235\001{\"open_time\": \"2026-03-14T09:25:00Z\", \"open\": \"61201.70\", \"high\": \"61215.40\", \"low\": \"61188.20\", \"close\": \"61190.00\", \"volume\": \"11.90318254\", \"trades\": 287}\362\307\030\002{}'
+  _globals['_STREAMPRICESREQUEST'].fields_by_name['symbol']._loaded_options = None
+  _globals['_STREAMPRICESREQUEST'].fields_by_name['symbol']._serialized_options = b'\362\307\030\007BTC-USD'
   _globals['_PRICESSERVICE'].methods_by_name['ListPrices']._loaded_options = None
   _globals['_PRICESSERVICE'].methods_by_name['ListPrices']._serialized_options = b'\352\307\030\025\010\001\022\t60/minute\032\006\020\200\312\265\356\001\202\323\344\223\002\r\022\013/api/prices'
   _globals['_PRICESSERVICE'].methods_by_name['GetPrice']._loaded_options = None
@@ -47,30 +74,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRICESSERVICE'].methods_by_name['ListSymbols']._serialized_options = b'\352\307\030\021\010\001\022\t60/minute\032\002\010\005\202\323\344\223\002\016\022\014/api/symbols'
   _globals['_PRICESSERVICE'].methods_by_name['ListVenues']._loaded_options = None
   _globals['_PRICESSERVICE'].methods_by_name['ListVenues']._serialized_options = b'\352\307\030\021\010\001\022\t60/minute\032\002\010\001\202\323\344\223\002\r\022\013/api/venues'
-  _globals['_LISTPRICESREQUEST']._serialized_start=204
-  _globals['_LISTPRICESREQUEST']._serialized_end=240
-  _globals['_LISTPRICESRESPONSE']._serialized_start=242
-  _globals['_LISTPRICESRESPONSE']._serialized_end=308
-  _globals['_GETPRICEREQUEST']._serialized_start=310
-  _globals['_GETPRICEREQUEST']._serialized_end=343
-  _globals['_GETPRICERESPONSE']._serialized_start=345
-  _globals['_GETPRICERESPONSE']._serialized_end=408
-  _globals['_LISTCANDLESREQUEST']._serialized_start=411
-  _globals['_LISTCANDLESREQUEST']._serialized_end=564
-  _globals['_LISTCANDLESRESPONSE']._serialized_start=566
-  _globals['_LISTCANDLESRESPONSE']._serialized_end=669
-  _globals['_STREAMPRICESREQUEST']._serialized_start=671
-  _globals['_STREAMPRICESREQUEST']._serialized_end=708
-  _globals['_STREAMPRICESRESPONSE']._serialized_start=710
-  _globals['_STREAMPRICESRESPONSE']._serialized_end=777
-  _globals['_LISTSYMBOLSREQUEST']._serialized_start=779
-  _globals['_LISTSYMBOLSREQUEST']._serialized_end=799
-  _globals['_LISTSYMBOLSRESPONSE']._serialized_start=801
-  _globals['_LISTSYMBOLSRESPONSE']._serialized_end=870
-  _globals['_LISTVENUESREQUEST']._serialized_start=872
-  _globals['_LISTVENUESREQUEST']._serialized_end=891
-  _globals['_LISTVENUESRESPONSE']._serialized_start=893
-  _globals['_LISTVENUESRESPONSE']._serialized_end=959
-  _globals['_PRICESSERVICE']._serialized_start=962
-  _globals['_PRICESSERVICE']._serialized_end=1903
+  _globals['_LISTPRICESREQUEST']._serialized_start=242
+  _globals['_LISTPRICESREQUEST']._serialized_end=302
+  _globals['_LISTPRICESRESPONSE']._serialized_start=305
+  _globals['_LISTPRICESRESPONSE']._serialized_end=729
+  _globals['_GETPRICEREQUEST']._serialized_start=731
+  _globals['_GETPRICEREQUEST']._serialized_end=777
+  _globals['_GETPRICERESPONSE']._serialized_start=779
+  _globals['_GETPRICERESPONSE']._serialized_end=842
+  _globals['_LISTCANDLESREQUEST']._serialized_start=845
+  _globals['_LISTCANDLESREQUEST']._serialized_end=1105
+  _globals['_LISTCANDLESRESPONSE']._serialized_start=1108
+  _globals['_LISTCANDLESRESPONSE']._serialized_end=1404
+  _globals['_STREAMPRICESREQUEST']._serialized_start=1406
+  _globals['_STREAMPRICESREQUEST']._serialized_end=1456
+  _globals['_STREAMPRICESRESPONSE']._serialized_start=1458
+  _globals['_STREAMPRICESRESPONSE']._serialized_end=1525
+  _globals['_LISTSYMBOLSREQUEST']._serialized_start=1527
+  _globals['_LISTSYMBOLSREQUEST']._serialized_end=1547
+  _globals['_LISTSYMBOLSRESPONSE']._serialized_start=1549
+  _globals['_LISTSYMBOLSRESPONSE']._serialized_end=1618
+  _globals['_LISTVENUESREQUEST']._serialized_start=1620
+  _globals['_LISTVENUESREQUEST']._serialized_end=1639
+  _globals['_LISTVENUESRESPONSE']._serialized_start=1641
+  _globals['_LISTVENUESRESPONSE']._serialized_end=1707
+  _globals['_PRICESSERVICE']._serialized_start=1710
+  _globals['_PRICESSERVICE']._serialized_end=2651
 # @@protoc_insertion_point(module_scope)

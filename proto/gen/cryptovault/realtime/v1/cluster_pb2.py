@@ -22,30 +22,63 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cryptovault.gateway.v1 import example_pb2 as cryptovault_dot_gateway_dot_v1_dot_example__pb2
 from cryptovault.realtime.v1 import stats_pb2 as cryptovault_dot_realtime_dot_v1_dot_stats__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%cryptovault/realtime/v1/cluster.proto\x12\x17\x63ryptovault.realtime.v1\x1a#cryptovault/realtime/v1/stats.proto\"e\n\x0cSocketFilter\x12\x11\n\tsocket_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x0c\n\x04node\x18\x05 \x01(\t\"w\n\nSocketInfo\x12\x11\n\tsocket_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12\x11\n\ttransport\x18\x05 \x01(\t\x12\x10\n\x08\x63hannels\x18\x06 \x03(\t\"\xd8\x03\n\x0cNodeQuestion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x10\n\x08reply_to\x18\x03 \x01(\t\x12<\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32,.cryptovault.realtime.v1.NodeQuestion.Action\x12\x36\n\x07sockets\x18\x05 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\x12\x10\n\x08\x63hannels\x18\x06 \x03(\t\x12\x10\n\x08user_ids\x18\x07 \x03(\t\x12\r\n\x05limit\x18\x08 \x01(\r\x12\r\n\x05\x65vent\x18\t \x01(\t\x12\x11\n\tdata_json\x18\n \x01(\x0c\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x0b \x01(\r\"\xbb\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_FIGURES\x10\x01\x12\x13\n\x0f\x41\x43TION_PRESENCE\x10\x02\x12\x10\n\x0c\x41\x43TION_FETCH\x10\x03\x12\x0f\n\x0b\x41\x43TION_JOIN\x10\x04\x12\x10\n\x0c\x41\x43TION_LEAVE\x10\x05\x12\x15\n\x11\x41\x43TION_DISCONNECT\x10\x06\x12\x0f\n\x0b\x41\x43TION_EMIT\x10\x07\x12\x13\n\x0f\x41\x43TION_FAREWELL\x10\x08\"\xe8\x02\n\nNodeAnswer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07matched\x18\x03 \x01(\r\x12\x35\n\x07\x66igures\x18\x04 \x01(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12=\n\x05users\x18\x05 \x03(\x0b\x32..cryptovault.realtime.v1.NodeAnswer.UsersEntry\x12\x34\n\x07sockets\x18\x06 \x03(\x0b\x32#.cryptovault.realtime.v1.SocketInfo\x12\x42\n\x10\x61\x63knowledgements\x18\x07 \x03(\x0b\x32(.cryptovault.realtime.v1.Acknowledgement\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x1a,\n\nUsersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"[\n\x0f\x41\x63knowledgement\x12\x11\n\tsocket_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%cryptovault/realtime/v1/cluster.proto\x12\x17\x63ryptovault.realtime.v1\x1a$cryptovault/gateway/v1/example.proto\x1a#cryptovault/realtime/v1/stats.proto\"\xf8\x01\n\x0cSocketFilter\x12+\n\tsocket_id\x18\x01 \x01(\tB\x18\xf2\xc7\x18\x14q1Zt0Yx9bN3kV7mRw2Lc\x12\x39\n\x07user_id\x18\x02 \x01(\tB(\xf2\xc7\x18$1d0f6a52-7c0b-4f6e-9d55-0a6f3f7f4b21\x12\x38\n\nsession_id\x18\x03 \x01(\tB$\xf2\xc7\x18 9b2c4e6f8a1d3c5e7f9a1b3c5d7e9f0a\x12\x1b\n\x07\x63hannel\x18\x04 \x01(\tB\n\xf2\xc7\x18\x06prices\x12\x1c\n\x04node\x18\x05 \x01(\tB\x0e\xf2\xc7\x18\nrealtime-1:\x0b\xfa\xc7\x18\x07user_id\"\x9d\x02\n\nSocketInfo\x12+\n\tsocket_id\x18\x01 \x01(\tB\x18\xf2\xc7\x18\x14q1Zt0Yx9bN3kV7mRw2Lc\x12\x1c\n\x04node\x18\x02 \x01(\tB\x0e\xf2\xc7\x18\nrealtime-1\x12\x39\n\x07user_id\x18\x03 \x01(\tB(\xf2\xc7\x18$1d0f6a52-7c0b-4f6e-9d55-0a6f3f7f4b21\x12\x38\n\nsession_id\x18\x04 \x01(\tB$\xf2\xc7\x18 9b2c4e6f8a1d3c5e7f9a1b3c5d7e9f0a\x12 \n\ttransport\x18\x05 \x01(\tB\r\xf2\xc7\x18\twebsocket\x12-\n\x08\x63hannels\x18\x06 \x03(\tB\x1b\xf2\xc7\x18\rnotifications\xf2\xc7\x18\x06prices\"\xd8\x03\n\x0cNodeQuestion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x10\n\x08reply_to\x18\x03 \x01(\t\x12<\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32,.cryptovault.realtime.v1.NodeQuestion.Action\x12\x36\n\x07sockets\x18\x05 \x01(\x0b\x32%.cryptovault.realtime.v1.SocketFilter\x12\x10\n\x08\x63hannels\x18\x06 \x03(\t\x12\x10\n\x08user_ids\x18\x07 \x03(\t\x12\r\n\x05limit\x18\x08 \x01(\r\x12\r\n\x05\x65vent\x18\t \x01(\t\x12\x11\n\tdata_json\x18\n \x01(\x0c\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x0b \x01(\r\"\xbb\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_FIGURES\x10\x01\x12\x13\n\x0f\x41\x43TION_PRESENCE\x10\x02\x12\x10\n\x0c\x41\x43TION_FETCH\x10\x03\x12\x0f\n\x0b\x41\x43TION_JOIN\x10\x04\x12\x10\n\x0c\x41\x43TION_LEAVE\x10\x05\x12\x15\n\x11\x41\x43TION_DISCONNECT\x10\x06\x12\x0f\n\x0b\x41\x43TION_EMIT\x10\x07\x12\x13\n\x0f\x41\x43TION_FAREWELL\x10\x08\"\xe8\x02\n\nNodeAnswer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07matched\x18\x03 \x01(\r\x12\x35\n\x07\x66igures\x18\x04 \x01(\x0b\x32$.cryptovault.realtime.v1.SocketStats\x12=\n\x05users\x18\x05 \x03(\x0b\x32..cryptovault.realtime.v1.NodeAnswer.UsersEntry\x12\x34\n\x07sockets\x18\x06 \x03(\x0b\x32#.cryptovault.realtime.v1.SocketInfo\x12\x42\n\x10\x61\x63knowledgements\x18\x07 \x03(\x0b\x32(.cryptovault.realtime.v1.Acknowledgement\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x1a,\n\nUsersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xbc\x01\n\x0f\x41\x63knowledgement\x12+\n\tsocket_id\x18\x01 \x01(\tB\x18\xf2\xc7\x18\x14q1Zt0Yx9bN3kV7mRw2Lc\x12\x1c\n\x04node\x18\x02 \x01(\tB\x0e\xf2\xc7\x18\nrealtime-1\x12\x39\n\x07user_id\x18\x03 \x01(\tB(\xf2\xc7\x18$1d0f6a52-7c0b-4f6e-9d55-0a6f3f7f4b21\x12#\n\x0e\x61rguments_json\x18\x04 \x01(\tB\x0b\xf2\xc7\x18\x07[\"yes\"]b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cryptovault.realtime.v1.cluster_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SOCKETFILTER'].fields_by_name['socket_id']._loaded_options = None
+  _globals['_SOCKETFILTER'].fields_by_name['socket_id']._serialized_options = b'\362\307\030\024q1Zt0Yx9bN3kV7mRw2Lc'
+  _globals['_SOCKETFILTER'].fields_by_name['user_id']._loaded_options = None
+  _globals['_SOCKETFILTER'].fields_by_name['user_id']._serialized_options = b'\362\307\030$1d0f6a52-7c0b-4f6e-9d55-0a6f3f7f4b21'
+  _globals['_SOCKETFILTER'].fields_by_name['session_id']._loaded_options = None
+  _globals['_SOCKETFILTER'].fields_by_name['session_id']._serialized_options = b'\362\307\030 9b2c4e6f8a1d3c5e7f9a1b3c5d7e9f0a'
+  _globals['_SOCKETFILTER'].fields_by_name['channel']._loaded_options = None
+  _globals['_SOCKETFILTER'].fields_by_name['channel']._serialized_options = b'\362\307\030\006prices'
+  _globals['_SOCKETFILTER'].fields_by_name['node']._loaded_options = None
+  _globals['_SOCKETFILTER'].fields_by_name['node']._serialized_options = b'\362\307\030\nrealtime-1'
+  _globals['_SOCKETFILTER']._loaded_options = None
+  _globals['_SOCKETFILTER']._serialized_options = b'\372\307\030\007user_id'
+  _globals['_SOCKETINFO'].fields_by_name['socket_id']._loaded_options = None
+  _globals['_SOCKETINFO'].fields_by_name['socket_id']._serialized_options = b'\362\307\030\024q1Zt0Yx9bN3kV7mRw2Lc'
+  _globals['_SOCKETINFO'].fields_by_name['node']._loaded_options = None
+  _globals['_SOCKETINFO'].fields_by_name['node']._serialized_options = b'\362\307\030\nrealtime-1'
+  _globals['_SOCKETINFO'].fields_by_name['user_id']._loaded_options = None
+  _globals['_SOCKETINFO'].fields_by_name['user_id']._serialized_options = b'\362\307\030$1d0f6a52-7c0b-4f6e-9d55-0a6f3f7f4b21'
+  _globals['_SOCKETINFO'].fields_by_name['session_id']._loaded_options = None
+  _globals['_SOCKETINFO'].fields_by_name['session_id']._serialized_options = b'\362\307\030 9b2c4e6f8a1d3c5e7f9a1b3c5d7e9f0a'
+  _globals['_SOCKETINFO'].fields_by_name['transport']._loaded_options = None
+  _globals['_SOCKETINFO'].fields_by_name['transport']._serialized_options = b'\362\307\030\twebsocket'
+  _globals['_SOCKETINFO'].fields_by_name['channels']._loaded_options = None
+  _globals['_SOCKETINFO'].fields_by_name['channels']._serialized_options = b'\362\307\030\rnotifications\362\307\030\006prices'
   _globals['_NODEANSWER_USERSENTRY']._loaded_options = None
   _globals['_NODEANSWER_USERSENTRY']._serialized_options = b'8\001'
-  _globals['_SOCKETFILTER']._serialized_start=103
-  _globals['_SOCKETFILTER']._serialized_end=204
-  _globals['_SOCKETINFO']._serialized_start=206
-  _globals['_SOCKETINFO']._serialized_end=325
-  _globals['_NODEQUESTION']._serialized_start=328
-  _globals['_NODEQUESTION']._serialized_end=800
-  _globals['_NODEQUESTION_ACTION']._serialized_start=613
-  _globals['_NODEQUESTION_ACTION']._serialized_end=800
-  _globals['_NODEANSWER']._serialized_start=803
-  _globals['_NODEANSWER']._serialized_end=1163
-  _globals['_NODEANSWER_USERSENTRY']._serialized_start=1119
-  _globals['_NODEANSWER_USERSENTRY']._serialized_end=1163
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1165
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1256
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['socket_id']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['socket_id']._serialized_options = b'\362\307\030\024q1Zt0Yx9bN3kV7mRw2Lc'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['node']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['node']._serialized_options = b'\362\307\030\nrealtime-1'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['user_id']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['user_id']._serialized_options = b'\362\307\030$1d0f6a52-7c0b-4f6e-9d55-0a6f3f7f4b21'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['arguments_json']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['arguments_json']._serialized_options = b'\362\307\030\007[\"yes\"]'
+  _globals['_SOCKETFILTER']._serialized_start=142
+  _globals['_SOCKETFILTER']._serialized_end=390
+  _globals['_SOCKETINFO']._serialized_start=393
+  _globals['_SOCKETINFO']._serialized_end=678
+  _globals['_NODEQUESTION']._serialized_start=681
+  _globals['_NODEQUESTION']._serialized_end=1153
+  _globals['_NODEQUESTION_ACTION']._serialized_start=966
+  _globals['_NODEQUESTION_ACTION']._serialized_end=1153
+  _globals['_NODEANSWER']._serialized_start=1156
+  _globals['_NODEANSWER']._serialized_end=1516
+  _globals['_NODEANSWER_USERSENTRY']._serialized_start=1472
+  _globals['_NODEANSWER_USERSENTRY']._serialized_end=1516
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1519
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=1707
 # @@protoc_insertion_point(module_scope)

@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cryptovault.gateway.v1 import example_pb2 as cryptovault_dot_gateway_dot_v1_dot_example__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cryptovault/realtime/v1/stats.proto\x12\x17\x63ryptovault.realtime.v1\"\x98\x08\n\x0bSocketStats\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\r\x12\x15\n\rauthenticated\x18\x03 \x01(\r\x12H\n\ntransports\x18\x04 \x03(\x0b\x32\x34.cryptovault.realtime.v1.SocketStats.TransportsEntry\x12\x44\n\x08\x63hannels\x18\x05 \x03(\x0b\x32\x32.cryptovault.realtime.v1.SocketStats.ChannelsEntry\x12\x15\n\rmessages_sent\x18\x06 \x01(\x04\x12\x12\n\nbytes_sent\x18\x07 \x01(\x04\x12\x1b\n\x13messages_per_second\x18\x08 \x01(\x01\x12\x10\n\x08\x63onnects\x18\t \x01(\x04\x12\x13\n\x0b\x64isconnects\x18\n \x01(\x04\x12\x1a\n\x12handshake_failures\x18\x0b \x01(\x04\x12\x16\n\x0eticks_received\x18\x0c \x01(\x04\x12\x17\n\x0fticks_conflated\x18\r \x01(\x04\x12\x14\n\x0c\x64\x65lay_p50_ms\x18\x0e \x01(\x01\x12\x14\n\x0c\x64\x65lay_p99_ms\x18\x0f \x01(\x01\x12\x18\n\x10slow_disconnects\x18\x10 \x01(\x04\x12\x18\n\x10\x62ytes_per_second\x18\x11 \x01(\x01\x12@\n\x06states\x18\x12 \x03(\x0b\x32\x30.cryptovault.realtime.v1.SocketStats.StatesEntry\x12i\n\x1chandshake_failures_by_reason\x18\x13 \x03(\x0b\x32\x43.cryptovault.realtime.v1.SocketStats.HandshakeFailuresByReasonEntry\x12\x12\n\nreconnects\x18\x14 \x01(\x04\x12\x12\n\nrecoveries\x18\x15 \x01(\x04\x12\x16\n\x0eslow_conflated\x18\x16 \x01(\x04\x12\x14\n\x0cslow_lowered\x18\x17 \x01(\x04\x12\x18\n\x10\x66\x61st_disconnects\x18\x18 \x01(\x04\x12\x17\n\x0f\x63hanges_offered\x18\x19 \x01(\x04\x12\x18\n\x10\x63onflation_ratio\x18\x1a \x01(\x01\x1a\x31\n\x0fTransportsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a/\n\rChannelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a-\n\x0bStatesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a@\n\x1eHandshakeFailuresByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cryptovault/realtime/v1/stats.proto\x12\x17\x63ryptovault.realtime.v1\x1a$cryptovault/gateway/v1/example.proto\"\x92\x0b\n\x0bSocketStats\x12\x1c\n\x04node\x18\x01 \x01(\tB\x0e\xf2\xc7\x18\nrealtime-1\x12\x1c\n\x0b\x63onnections\x18\x02 \x01(\rB\x07\xf2\xc7\x18\x03\x31\x38\x32\x12\x1d\n\rauthenticated\x18\x03 \x01(\rB\x06\xf2\xc7\x18\x02\x36\x34\x12n\n\ntransports\x18\x04 \x03(\x0b\x32\x34.cryptovault.realtime.v1.SocketStats.TransportsEntryB$\xf2\xc7\x18 {\"websocket\": 180, \"polling\": 2}\x12o\n\x08\x63hannels\x18\x05 \x03(\x0b\x32\x32.cryptovault.realtime.v1.SocketStats.ChannelsEntryB)\xf2\xc7\x18%{\"prices\": 150, \"prices:BTC-USD\": 32}\x12!\n\rmessages_sent\x18\x06 \x01(\x04\x42\n\xf2\xc7\x18\x06\x39\x31\x32\x38\x34\x30\x12!\n\nbytes_sent\x18\x07 \x01(\x04\x42\r\xf2\xc7\x18\t210553216\x12&\n\x13messages_per_second\x18\x08 \x01(\x01\x42\t\xf2\xc7\x18\x05\x38\x38\x34.5\x12\x1a\n\x08\x63onnects\x18\t \x01(\x04\x42\x08\xf2\xc7\x18\x04\x31\x32\x30\x34\x12\x1d\n\x0b\x64isconnects\x18\n \x01(\x04\x42\x08\xf2\xc7\x18\x04\x31\x30\x32\x32\x12!\n\x12handshake_failures\x18\x0b \x01(\x04\x42\x05\xf2\xc7\x18\x01\x33\x12\"\n\x0eticks_received\x18\x0c \x01(\x04\x42\n\xf2\xc7\x18\x06\x31\x38\x34\x30\x32\x31\x12\"\n\x0fticks_conflated\x18\r \x01(\x04\x42\t\xf2\xc7\x18\x05\x32\x30\x37\x31\x34\x12\x1d\n\x0c\x64\x65lay_p50_ms\x18\x0e \x01(\x01\x42\x07\xf2\xc7\x18\x03\x33.2\x12\x1e\n\x0c\x64\x65lay_p99_ms\x18\x0f \x01(\x01\x42\x08\xf2\xc7\x18\x04\x31\x38.6\x12\x1f\n\x10slow_disconnects\x18\x10 \x01(\x04\x42\x05\xf2\xc7\x18\x01\x31\x12&\n\x10\x62ytes_per_second\x18\x11 \x01(\x01\x42\x0c\xf2\xc7\x18\x08\x32\x30\x33\x37\x37\x36.5\x12q\n\x06states\x18\x12 \x03(\x0b\x32\x30.cryptovault.realtime.v1.SocketStats.StatesEntryB/\xf2\xc7\x18+{\"connecting\": 0, \"active\": 181, \"slow\": 1}\x12\x83\x01\n\x1chandshake_failures_by_reason\x18\x13 \x03(\x0b\x32\x43.cryptovault.realtime.v1.SocketStats.HandshakeFailuresByReasonEntryB\x18\xf2\xc7\x18\x14{\"token_invalid\": 3}\x12\x1a\n\nreconnects\x18\x14 \x01(\x04\x42\x06\xf2\xc7\x18\x02\x34\x30\x12\x1a\n\nrecoveries\x18\x15 \x01(\x04\x42\x06\xf2\xc7\x18\x02\x33\x38\x12\x1d\n\x0eslow_conflated\x18\x16 \x01(\x04\x42\x05\xf2\xc7\x18\x01\x35\x12\x1b\n\x0cslow_lowered\x18\x17 \x01(\x04\x42\x05\xf2\xc7\x18\x01\x32\x12\x1f\n\x10\x66\x61st_disconnects\x18\x18 \x01(\x04\x42\x05\xf2\xc7\x18\x01\x30\x12#\n\x0f\x63hanges_offered\x18\x19 \x01(\x04\x42\n\xf2\xc7\x18\x06\x33\x36\x38\x30\x34\x32\x12#\n\x10\x63onflation_ratio\x18\x1a \x01(\x01\x42\t\xf2\xc7\x18\x05\x30.056\x1a\x31\n\x0fTransportsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a/\n\rChannelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a-\n\x0bStatesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a@\n\x1eHandshakeFailuresByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,14 +40,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SOCKETSTATS_STATESENTRY']._serialized_options = b'8\001'
   _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._loaded_options = None
   _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_options = b'8\001'
-  _globals['_SOCKETSTATS']._serialized_start=65
-  _globals['_SOCKETSTATS']._serialized_end=1113
-  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_start=902
-  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_end=951
-  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_start=953
-  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_end=1000
-  _globals['_SOCKETSTATS_STATESENTRY']._serialized_start=1002
-  _globals['_SOCKETSTATS_STATESENTRY']._serialized_end=1047
-  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_start=1049
-  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_end=1113
+  _globals['_SOCKETSTATS'].fields_by_name['node']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['node']._serialized_options = b'\362\307\030\nrealtime-1'
+  _globals['_SOCKETSTATS'].fields_by_name['connections']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['connections']._serialized_options = b'\362\307\030\003182'
+  _globals['_SOCKETSTATS'].fields_by_name['authenticated']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['authenticated']._serialized_options = b'\362\307\030\00264'
+  _globals['_SOCKETSTATS'].fields_by_name['transports']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['transports']._serialized_options = b'\362\307\030 {\"websocket\": 180, \"polling\": 2}'
+  _globals['_SOCKETSTATS'].fields_by_name['channels']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['channels']._serialized_options = b'\362\307\030%{\"prices\": 150, \"prices:BTC-USD\": 32}'
+  _globals['_SOCKETSTATS'].fields_by_name['messages_sent']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['messages_sent']._serialized_options = b'\362\307\030\006912840'
+  _globals['_SOCKETSTATS'].fields_by_name['bytes_sent']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['bytes_sent']._serialized_options = b'\362\307\030\t210553216'
+  _globals['_SOCKETSTATS'].fields_by_name['messages_per_second']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['messages_per_second']._serialized_options = b'\362\307\030\005884.5'
+  _globals['_SOCKETSTATS'].fields_by_name['connects']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['connects']._serialized_options = b'\362\307\030\0041204'
+  _globals['_SOCKETSTATS'].fields_by_name['disconnects']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['disconnects']._serialized_options = b'\362\307\030\0041022'
+  _globals['_SOCKETSTATS'].fields_by_name['handshake_failures']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['handshake_failures']._serialized_options = b'\362\307\030\0013'
+  _globals['_SOCKETSTATS'].fields_by_name['ticks_received']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['ticks_received']._serialized_options = b'\362\307\030\006184021'
+  _globals['_SOCKETSTATS'].fields_by_name['ticks_conflated']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['ticks_conflated']._serialized_options = b'\362\307\030\00520714'
+  _globals['_SOCKETSTATS'].fields_by_name['delay_p50_ms']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['delay_p50_ms']._serialized_options = b'\362\307\030\0033.2'
+  _globals['_SOCKETSTATS'].fields_by_name['delay_p99_ms']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['delay_p99_ms']._serialized_options = b'\362\307\030\00418.6'
+  _globals['_SOCKETSTATS'].fields_by_name['slow_disconnects']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['slow_disconnects']._serialized_options = b'\362\307\030\0011'
+  _globals['_SOCKETSTATS'].fields_by_name['bytes_per_second']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['bytes_per_second']._serialized_options = b'\362\307\030\010203776.5'
+  _globals['_SOCKETSTATS'].fields_by_name['states']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['states']._serialized_options = b'\362\307\030+{\"connecting\": 0, \"active\": 181, \"slow\": 1}'
+  _globals['_SOCKETSTATS'].fields_by_name['handshake_failures_by_reason']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['handshake_failures_by_reason']._serialized_options = b'\362\307\030\024{\"token_invalid\": 3}'
+  _globals['_SOCKETSTATS'].fields_by_name['reconnects']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['reconnects']._serialized_options = b'\362\307\030\00240'
+  _globals['_SOCKETSTATS'].fields_by_name['recoveries']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['recoveries']._serialized_options = b'\362\307\030\00238'
+  _globals['_SOCKETSTATS'].fields_by_name['slow_conflated']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['slow_conflated']._serialized_options = b'\362\307\030\0015'
+  _globals['_SOCKETSTATS'].fields_by_name['slow_lowered']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['slow_lowered']._serialized_options = b'\362\307\030\0012'
+  _globals['_SOCKETSTATS'].fields_by_name['fast_disconnects']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['fast_disconnects']._serialized_options = b'\362\307\030\0010'
+  _globals['_SOCKETSTATS'].fields_by_name['changes_offered']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['changes_offered']._serialized_options = b'\362\307\030\006368042'
+  _globals['_SOCKETSTATS'].fields_by_name['conflation_ratio']._loaded_options = None
+  _globals['_SOCKETSTATS'].fields_by_name['conflation_ratio']._serialized_options = b'\362\307\030\0050.056'
+  _globals['_SOCKETSTATS']._serialized_start=103
+  _globals['_SOCKETSTATS']._serialized_end=1529
+  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_start=1318
+  _globals['_SOCKETSTATS_TRANSPORTSENTRY']._serialized_end=1367
+  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_start=1369
+  _globals['_SOCKETSTATS_CHANNELSENTRY']._serialized_end=1416
+  _globals['_SOCKETSTATS_STATESENTRY']._serialized_start=1418
+  _globals['_SOCKETSTATS_STATESENTRY']._serialized_end=1463
+  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_start=1465
+  _globals['_SOCKETSTATS_HANDSHAKEFAILURESBYREASONENTRY']._serialized_end=1529
 # @@protoc_insertion_point(module_scope)
