@@ -17,7 +17,8 @@ from services.realtime.adapters.prices import Warmer
 from services.realtime.adapters.user_events import UserEvents
 from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
-from services.realtime.domain.market import Market, Rates
+from services.realtime.domain.market import Market
+from services.realtime.domain.streams import Rates
 from services.realtime.engine.session import Options
 from services.realtime.handlers.answers import Answers
 from services.realtime.handlers.clients import ClientHandlers
@@ -74,7 +75,7 @@ async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub, subjects: Subje
 
 
 def _follow_rooms(runtime: Runtime, bus: Bus, hub: Hub, subjects: SubjectHandlers) -> Rooms:
-    rooms = Rooms(bus, subjects.room, hub.registry.members, runtime.clock)
+    rooms = Rooms(bus, subjects.room, hub.registry.subscribers, runtime.clock)
     runtime.background("rooms", rooms.watch)
     return rooms
 

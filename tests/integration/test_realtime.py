@@ -51,6 +51,19 @@ async def test_prices_begin_with_what_is_known_and_go_on_with_ticks(nats_url):
     assert change["published_at"] <= change["sent_at"] < change["published_at"] + 5000
 
 
+async def test_a_client_is_sent_no_more_updates_than_it_wished_for_and_the_last_price(nats_url):
+    async with running(nats_url) as node, client(node) as calm, publisher(nats_url) as bus:
+        answer = await calm.call("subscribe", ["prices:BTC-USD"], {"hz": 1})
+        async with asyncio.timeout(PATIENCE):
+            for seq in range(2, 30):
+                await bus.publish("cv.tick.BTC-USD", Tick(price=price(f"{seq}.00", seq)))
+                await asyncio.sleep(0.02)
+            while calm.all("price_update")[-1]["prices"]["BTC-USD"]["price"] != "29.00":
+                await asyncio.sleep(0.01)
+    assert answer["hz"] == {"prices:BTC-USD": 1}
+    assert len(calm.all("price_update")) <= 6
+
+
 async def test_a_users_event_reaches_the_user_on_every_node_once_and_is_kept(nats_url):
     async with running(nats_url, "node-1") as first, running(nats_url, "node-2") as second:
         async with client(first, "notifications", user="ann") as here, client(second, user="ann") as there:

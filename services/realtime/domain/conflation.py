@@ -1,12 +1,15 @@
-"""Conflation: of several values for one key only the last is sent, and no channel is written to too often.
+"""Conflation: of several values for one key only the last is sent, and no stream is written to too often.
 
-A channel's subscribers all see the same thing at the same time. So a newcomer's snapshot is what the others have been
+A stream's subscribers all see the same thing at the same time. So a newcomer's snapshot is what the others have been
 sent, and whatever is still waiting reaches everybody together: nothing is missed, nothing comes twice.
 """
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Generic, TypeVar
+
+from services.realtime.domain.streams import Stream
 
 Value = TypeVar("Value")
 
@@ -14,31 +17,21 @@ MANY = 1 << 20
 
 
 class Conflator(Generic[Value]):
-    """The values of one channel: what its subscribers have seen, and what waits to be sent."""
+    """The values of one stream: what its subscribers have seen, and what waits to be sent."""
 
-    __slots__ = ("_interval", "_keep", "_pending", "due", "seen")
+    __slots__ = ("_interval", "_keep", "due", "pending", "seen", "stream")
 
-    def __init__(self, interval: float, seen: Mapping[str, Value], keep: int) -> None:
-        self._interval = interval
+    def __init__(self, stream: Stream, seen: Mapping[str, Value], keep: int) -> None:
+        self.stream = stream
+        self._interval = 1 / stream.hz
         self._keep = keep  # how many keys are remembered, the greatest ones
-        self.due = float("-inf")  # when the channel may be written to again
-        self._pending: dict[str, Value] = {}
+        self.due = float("-inf")  # when the stream may be written to again
+        self.pending: dict[str, Value] = {}
         self.seen = dict(seen)
-
-    def offer(self, key: str, value: Value) -> bool:
-        """Take a new value; returns whether it replaced one that was never sent."""
-        replaced = key in self._pending
-        self._pending[key] = value
-        return replaced
-
-    @property
-    def waits(self) -> bool:
-        """Whether there is something to send."""
-        return bool(self._pending)
 
     def take(self, now: float) -> dict[str, Value]:
         """Everything that waits, to be sent now."""
-        changes, self._pending = self._pending, {}
+        changes, self.pending = self.pending, {}
         self.seen.update(changes)
         for key in sorted(self.seen)[: -self._keep] if len(self.seen) > self._keep else ():
             del self.seen[key]
@@ -48,50 +41,65 @@ class Conflator(Generic[Value]):
 
 
 class Conflation(Generic[Value]):
-    """The conflators of all channels that have subscribers. Times are seconds of a monotonic clock.
+    """The conflators of all streams that have subscribers. Times are seconds of a monotonic clock.
 
-    `wake` is called with the moment at which a channel that begins to wait may be written to.
+    `wake` is called with the moment at which a stream that begins to wait may be written to.
     """
 
     def __init__(self, wake: Callable[[float], None]) -> None:
         self._wake = wake
-        self._open: dict[str, Conflator[Value]] = {}
-        self._waiting: list[tuple[float, str]] = []  # a heap; channels that were closed meanwhile are passed over
-        self.offered = 0  # values, once for each channel that is open
+        self._open: dict[str, list[Conflator[Value]]] = {}  # by channel, one for each pace
+        self._waiting: list[tuple[float, int, Conflator[Value]]] = []  # a heap, in order of arrival where due together
+        self._arrivals = count()
+        self.offered = 0  # values, once for each stream that is open
         self.replaced = 0  # values that a newer one replaced before they were sent
 
-    def open(self, channel: str, interval: float, seen: Mapping[str, Value], keep: int = MANY) -> None:
-        """Begin to conflate for a channel, whose first subscriber is about to be shown `seen`."""
-        self._open[channel] = Conflator(interval, seen, keep)
+    def open(self, stream: Stream, seen: Mapping[str, Value], keep: int = MANY) -> None:
+        """Begin to conflate for a stream, whose first subscriber is about to be shown `seen`."""
+        self._open.setdefault(stream.channel, []).append(Conflator(stream, seen, keep))
 
-    def close(self, channel: str) -> None:
-        """Forget a channel that nobody listens to any more."""
-        self._open.pop(channel, None)
-
-    def offer(self, channel: str, key: str, value: Value) -> None:
-        """Take a new value for a channel, if anybody listens."""
-        conflator = self._open.get(channel)
+    def close(self, stream: Stream) -> None:
+        """Forget a stream that nobody listens to any more."""
+        conflator = self._find(stream)
         if conflator is None:
             return
-        if not conflator.waits:
-            heapq.heappush(self._waiting, (conflator.due, channel))
-            self._wake(conflator.due)
-        self.offered += 1
-        self.replaced += conflator.offer(key, value)
+        conflator.pending.clear()  # it may still be on the heap, and is passed over there
+        self._open[stream.channel].remove(conflator)
+        if not self._open[stream.channel]:
+            del self._open[stream.channel]
 
-    def seen(self, channel: str) -> Mapping[str, Value]:
-        """What a channel's subscribers have been sent: a newcomer's snapshot."""
-        return self._open[channel].seen
+    def offer(self, channel: str, key: str, value: Value) -> None:
+        """Take a new value for a channel, for all paces at which anybody listens."""
+        for conflator in self._open.get(channel, ()):
+            pending = conflator.pending
+            if not pending:
+                heapq.heappush(self._waiting, (conflator.due, next(self._arrivals), conflator))
+                self._wake(conflator.due)
+            self.offered += 1
+            self.replaced += key in pending
+            pending[key] = value
 
-    def take_due(self, now: float) -> Iterator[tuple[str, dict[str, Value]]]:
-        """The channels that may be written to now, each with what changed."""
+    def seen(self, stream: Stream) -> Mapping[str, Value]:
+        """What a stream's subscribers have been sent: a newcomer's snapshot."""
+        conflator = self._find(stream)
+        return conflator.seen if conflator is not None else {}
+
+    def pending(self, stream: Stream) -> Mapping[str, Value]:
+        """What waits to be sent."""
+        conflator = self._find(stream)
+        return conflator.pending if conflator is not None else {}
+
+    def take_due(self, now: float) -> Iterator[tuple[Stream, dict[str, Value]]]:
+        """The streams that may be written to now, each with what changed."""
         while self._waiting and self._waiting[0][0] <= now:
-            channel = heapq.heappop(self._waiting)[1]
-            conflator = self._open.get(channel)
-            if conflator is not None and conflator.waits:
-                yield channel, conflator.take(now)
+            conflator = heapq.heappop(self._waiting)[2]
+            if conflator.pending:
+                yield conflator.stream, conflator.take(now)
 
     @property
     def next_due(self) -> float:
         """When there is something to send again; infinite while nothing waits."""
         return self._waiting[0][0] if self._waiting else float("inf")
+
+    def _find(self, stream: Stream) -> Conflator[Value] | None:
+        return next((one for one in self._open.get(stream.channel, ()) if one.stream == stream), None)

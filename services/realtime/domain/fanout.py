@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.kit.clock import Clock
+from services.realtime.domain.dispatch import Dispatch
 from services.realtime.domain.laggards import Laggards
-from services.realtime.domain.market import Dispatch
 from services.realtime.domain.meter import Meter
+from services.realtime.domain.movers import Movers
 from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.payloads import MILLISECONDS
 from services.realtime.domain.registry import Audience, Registry, Socket
@@ -99,10 +100,10 @@ class Fanout:
 
     def _remains(self, socket: Socket, letter: Letter) -> bool:
         """For one that has left a channel: post it a letter of what remains."""
-        remaining = [one for one in letter.dispatches if socket in self._registry.members(one.channel)]
+        remaining = [one for one in letter.dispatches if self._registry.stream_of(socket, one.stream.channel)]
         if len(remaining) < len(letter.dispatches):
             if remaining:
-                self._queue.insert(1, Letter(_joined(remaining), Audience([socket]), remaining))
+                self._queue.insert(1, Letter(joined(remaining), Audience([socket]), remaining))
             return False
         return not self._laggards.keep(socket, letter.dispatches)
 
@@ -122,24 +123,33 @@ def give(packet: Packet | Bundle, audience: Audience) -> None:
         audience.sockets[position].outlet.send(packet, taken)
 
 
-def letters(dispatches: Sequence[Dispatch], registry: Registry) -> Iterator[Letter]:
-    """What is due on some channels, as letters to their subscribers: each socket is in the audience of one at most."""
-    if len(dispatches) == 1:
-        yield Letter(_joined(dispatches), registry.audience(dispatches[0].channel), dispatches)
+def letters(dispatches: Sequence[Dispatch], registry: Registry, movers: Movers) -> Iterator[Letter]:
+    """What is due on some streams, as letters to their subscribers: each socket is in the audience of one at most."""
+    if len(dispatches) == 1 and not movers:
+        yield Letter(joined(dispatches), registry.audience(dispatches[0].stream), dispatches)
         return
+    addressed = [one for dispatch in dispatches for one in movers.take(dispatch, registry.members(dispatch.stream))]
     due: dict[Socket, int] = {}  # for each socket a bit set of dispatches
-    for number, dispatch in enumerate(dispatches):
+    for number, (_, members) in enumerate(addressed):
         bit = 1 << number
-        for socket in registry.members(dispatch.channel):
+        for socket in members:
             due[socket] = due.get(socket, 0) | bit
     alike: dict[int, list[Socket]] = {}
     for socket, bits in due.items():
         alike.setdefault(bits, []).append(socket)
     for bits, sockets in alike.items():
-        together = [dispatch for number, dispatch in enumerate(dispatches) if bits >> number & 1]
-        yield Letter(_joined(together), Audience(sockets), together)
+        together = [addressed[number][0] for number in _numbers(bits)]
+        yield Letter(joined(together), Audience(sockets), together)
 
 
-def _joined(dispatches: Sequence[Dispatch]) -> Packet | Bundle:
+def _numbers(bits: int) -> Iterator[int]:
+    """The places of a bit set."""
+    while bits:
+        yield (bits & -bits).bit_length() - 1
+        bits &= bits - 1
+
+
+def joined(dispatches: Sequence[Dispatch]) -> Packet | Bundle:
+    """What leaves in one write."""
     packets = [packet for dispatch in dispatches for packet in dispatch.packets]
     return packets[0] if len(packets) == 1 else Bundle(packets)

@@ -1,23 +1,26 @@
 """The heart of realtime: sockets come and go, subscribe, and are sent what concerns them. Nothing here waits."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from random import Random
 
 import msgspec
 
 from services.kit.clock import Clock
 from services.realtime.domain import payloads
-from services.realtime.domain.channels import NOTIFICATIONS, Channel, InvalidChannel, Kind, parse
+from services.realtime.domain.channels import NOTIFICATIONS
+from services.realtime.domain.dispatch import dispatch_of, packets_of
 from services.realtime.domain.expiry import Expiries
-from services.realtime.domain.fanout import Fanout, Letter, letters
+from services.realtime.domain.fanout import Fanout, Letter, joined, letters
 from services.realtime.domain.laggards import Laggards
-from services.realtime.domain.market import Market, packets_of
+from services.realtime.domain.market import Market
 from services.realtime.domain.meter import Meter
 from services.realtime.domain.packets import Bundle, Packet
-from services.realtime.domain.payloads import MILLISECONDS, Rejection, Subscribed, UserEvent, encode
+from services.realtime.domain.payloads import MILLISECONDS, Subscribed, UserEvent, encode
 from services.realtime.domain.recovery import Offset, RecentEvents
 from services.realtime.domain.recovery import encode as encode_offset
 from services.realtime.domain.registry import Audience, Identity, Registry, Socket
+from services.realtime.domain.streams import Stream
+from services.realtime.domain.subscriptions import Subscriptions
 
 
 class Hub:
@@ -29,10 +32,10 @@ class Hub:
         self.registry = Registry()
         self._node = node
         self._clock = clock
-        self._max_subscriptions = max_subscriptions
         self.recent = RecentEvents()
         self._expiries = Expiries()
         self._laggards = Laggards(self.meter)
+        self._subscriptions = Subscriptions(self.registry, market, max_subscriptions)
         self.fanout = Fanout(self.registry, self._laggards, self.meter, clock)
 
     def connect(self, socket: Socket, identity: Identity | None) -> None:
@@ -42,11 +45,17 @@ class Hub:
         if identity is not None:
             self.authenticate(socket, identity)
 
-    def restore(self, socket: Socket, channels: Sequence[str], after: int, missed: Sequence[UserEvent]) -> None:
-        """Let a socket that was just taken in carry on: `missed` are the user events up to `after`."""
+    def restore(
+        self, socket: Socket, channels: Mapping[str, float | None], after: int, missed: Sequence[UserEvent]
+    ) -> None:
+        """Let a socket that was just taken in carry on: `missed` are the user events up to `after`.
+
+        The channels come with the paces that were chosen for them.
+        """
         self.meter.recoveries += 1
         socket.delivered, socket.backlog = after, list(missed)
-        self.subscribe(socket, channels)
+        for name, hz in channels.items():
+            self.subscribe(socket, [name], hz)
 
     def greet(self, socket: Socket, recovered: bool = False) -> None:
         """Say hello, the first event on every connection; then what was missed, and snapshots."""
@@ -78,54 +87,51 @@ class Hub:
         self.registry.identify(socket, identity)
         self._expiries.watch(socket, identity, self._clock.time())
 
-    def subscribe(self, socket: Socket, names: Sequence[str]) -> Subscribed:
-        """Decide which channels the socket gets. They begin with `join`, so that the answer can go out before them."""
-        subscribed, rejected = [], []
-        for name in dict.fromkeys(names):
-            try:
-                channel = self._granted(socket, name)
-            except InvalidChannel as reason:
-                rejected.append(Rejection(name, str(reason)))
-            else:
-                socket.channels[name] = channel
-                subscribed.append(name)
-        return Subscribed(subscribed, rejected)
+    def subscribe(self, socket: Socket, names: Sequence[str], hz: float | None = None) -> Subscribed:
+        """Decide which channels the socket gets, and at which pace, where it wishes for so many updates per second.
+
+        They begin, or change their pace, with `join`, so that the answer can go out before them.
+        """
+        return self._subscriptions.grant(socket, names, hz)
 
     def has_channel(self, name: str) -> bool:
         """Whether there is a channel of this name."""
-        try:
-            self._existing(name)
-        except InvalidChannel:
-            return False
-        return True
+        return self._subscriptions.exists(name)
 
     def join(self, socket: Socket, names: Iterable[str]) -> None:
-        """Begin to send: first a snapshot of each channel, then what changes. Unless the socket has left since."""
+        """Begin to send: first a snapshot of each channel, then what changes. Unless the socket has left since.
+
+        A socket that is sent the channel at another pace changes over: it is not sent again what it has.
+        """
         if socket not in self.registry:
             return
         for name in names:
-            channel = socket.channels.get(name)
-            if channel is not None and socket not in self.registry.members(name):
-                self._join(socket, channel)
+            wanted, present = socket.channels.get(name), self.registry.stream_of(socket, name)
+            if wanted is None or wanted == present:
+                continue
+            if present is None:
+                self._join(socket, wanted)
+            else:
+                self._move(socket, present, wanted)
 
     def unsubscribe(self, socket: Socket, names: Iterable[str]) -> list[str]:
         """End subscriptions; returns those that existed."""
         ended = []
         for name in dict.fromkeys(names):
-            channel = socket.channels.pop(name, None)
-            if channel is None:
+            if socket.channels.pop(name, None) is None:
                 continue
             ended.append(name)
             self._laggards.leave(socket, name)
             self.fanout.leave(socket)
-            if self.registry.leave(socket, name):
-                self.market.close(channel)
+            present = self.registry.stream_of(socket, name)
+            if present is not None:
+                self._subscriptions.leave(socket, present)
         return ended
 
     def flush(self) -> None:
         """Send what is due on all channels."""
         dispatches = list(self.market.due(self._clock.monotonic(), self._milliseconds()))
-        self.fanout.post(letters(dispatches, self.registry))
+        self.fanout.post(letters(dispatches, self.registry, self._subscriptions.movers))
 
     def hold(self, socket: Socket) -> None:
         """The socket reads more slowly than it is written to."""
@@ -156,7 +162,7 @@ class Hub:
 
     def post(self, channel: str, packet: Packet) -> None:
         """Send a packet to the subscribers of a channel, "*" being everybody."""
-        audience = Audience(self.registry.all()) if channel == "*" else self.registry.audience(channel)
+        audience = Audience(self.registry.all()) if channel == "*" else self.registry.audience_of(channel)
         self.fanout.post([Letter(packet, audience)])
 
     def deliver(self, event: UserEvent) -> None:
@@ -195,26 +201,17 @@ class Hub:
             hint = payloads.ReconnectHint(delay_ms=int(random.uniform(0, spread) * MILLISECONDS))
             self._send(Packet("system", encode(hint)), [socket])
 
-    def _existing(self, name: str) -> Channel:
-        channel = parse(name)
-        if channel.symbol and not self.market.knows(channel.symbol):
-            raise InvalidChannel(f"unknown symbol {channel.symbol}")
-        return channel
-
-    def _granted(self, socket: Socket, name: str) -> Channel:
-        channel = self._existing(name)
-        if channel.kind is Kind.NOTIFICATIONS and socket.identity is None:
-            raise InvalidChannel("authenticate first")
-        if name not in socket.channels and len(socket.channels) >= self._max_subscriptions:
-            raise InvalidChannel(f"a socket has at most {self._max_subscriptions} subscriptions")
-        return channel
-
-    def _join(self, socket: Socket, channel: Channel) -> None:
-        if self.registry.join(socket, channel.name):
-            self.market.open(channel)
-        snapshot = self.market.snapshot(channel, self._milliseconds())
+    def _join(self, socket: Socket, stream: Stream) -> None:
+        self._subscriptions.enter(socket, stream)
+        snapshot = self.market.snapshot(stream, self._milliseconds())
         if snapshot is not None:
             self._send(snapshot, [socket])
+
+    def _move(self, socket: Socket, present: Stream, wanted: Stream) -> None:
+        lacking = self._subscriptions.move(socket, present, wanted)
+        if lacking:  # posted, so that it comes after what is on its way at the pace there was
+            dispatch = dispatch_of(wanted, lacking, self._milliseconds())
+            self.fanout.post([Letter(joined([dispatch]), Audience([socket]), [dispatch])])
 
     def _catch_up(self) -> None:
         sent_at = self._milliseconds()
@@ -258,5 +255,6 @@ def _packets_for(socket: Socket, event: UserEvent) -> list[Packet]:
 
 def _mark_of(socket: Socket) -> Packet:
     user_id = socket.identity.user_id if socket.identity else ""
-    offset = Offset(user_id, socket.delivered, list(socket.channels))
+    slowed = {name: stream.hz for name, stream in socket.channels.items() if stream.slowed}
+    offset = Offset(user_id, socket.delivered, list(socket.channels), slowed)
     return Packet("offset", encode(encode_offset(offset)))

@@ -11,7 +11,7 @@ of a monotonic clock.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.realtime.domain.market import Change, Dispatch
+from services.realtime.domain.dispatch import Change, Dispatch
 from services.realtime.domain.meter import Meter
 from services.realtime.domain.registry import Socket
 
@@ -78,7 +78,7 @@ class Laggards:
         if lag is None or not lag.waits:
             return False
         for dispatch in dispatches:
-            lag.missed.setdefault(dispatch.channel, {}).update(dispatch.changes)
+            lag.missed.setdefault(dispatch.stream.channel, {}).update(dispatch.changes)
         return True
 
     def take_due(self, now: float) -> Iterator[tuple[Socket, Mapping[str, Mapping[str, Change]]]]:

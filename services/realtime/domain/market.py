@@ -1,35 +1,13 @@
-"""Market data on its way to clients: the latest of everything, conflated for each channel that has subscribers."""
+"""Market data on its way to clients: the latest of everything, conflated for each stream that has subscribers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from services.realtime.domain.channels import Channel, Kind, candles, symbol_prices
+from services.realtime.domain.channels import Channel, Kind, candles, parse, symbol_prices
 from services.realtime.domain.conflation import Conflation
+from services.realtime.domain.dispatch import Change, Dispatch, candle_update, dispatch_of, price_update
 from services.realtime.domain.packets import Packet
-from services.realtime.domain.payloads import CandleUpdate, CandleView, PriceUpdate, Tick, encode
-
-
-@dataclass(frozen=True)
-class Rates:
-    """The most messages per second that a channel's subscribers are sent."""
-
-    prices: float = 5.0
-    symbol: float = 20.0
-    candles: float = 5.0
-
-
-Change = Tick | CandleView
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """What changed on a channel, and the same encoded for its subscribers."""
-
-    channel: str
-    changes: Mapping[str, Change]
-    packets: tuple[Packet, ...]
-
-    newest: float  # when the latest of the prices was published; 0 where there is none
+from services.realtime.domain.payloads import CandleView, Tick
+from services.realtime.domain.streams import Rates, Stream
 
 
 class Market:
@@ -55,7 +33,7 @@ class Market:
 
     @property
     def offered(self) -> int:
-        """Ticks that channels with subscribers were offered, once for each channel."""
+        """Ticks that streams with subscribers were offered, once for each."""
         return self._ticking.offered
 
     @property
@@ -89,64 +67,46 @@ class Market:
             self._candles[channel] = candle
         self._drawing.offer(channel, f"{candle.open_time:016d}", candle)
 
-    def open(self, channel: Channel) -> None:
-        """The channel's first subscriber is here."""
+    def stream(self, channel: Channel, wish: float | None = None) -> Stream:
+        """The channel at its own pace, or at the one granted to a client that wishes for so many updates per second."""
+        return self._rates.stream(channel, wish)
+
+    def open(self, stream: Stream) -> None:
+        """The stream's first subscriber is here."""
+        channel = parse(stream.channel)
         if channel.kind is Kind.PRICES:
-            self._ticking.open(channel.name, 1 / self._rates.prices, self._latest)
+            self._ticking.open(stream, self._latest)
         elif channel.kind is Kind.SYMBOL_PRICES:
             tick = self._latest.get(channel.symbol)
-            self._ticking.open(channel.name, 1 / self._rates.symbol, {tick.symbol: tick} if tick else {})
+            self._ticking.open(stream, {tick.symbol: tick} if tick else {})
         elif channel.kind is Kind.CANDLES:
             candle = self._candles.get(channel.name)
-            seen = {f"{candle.open_time:016d}": candle} if candle else {}
-            self._drawing.open(channel.name, 1 / self._rates.candles, seen, keep=1)
+            self._drawing.open(stream, {f"{candle.open_time:016d}": candle} if candle else {}, keep=1)
 
-    def close(self, channel: Channel) -> None:
-        """The channel's last subscriber is gone."""
-        self._ticking.close(channel.name)
-        self._drawing.close(channel.name)
+    def close(self, stream: Stream) -> None:
+        """The stream's last subscriber is gone."""
+        self._ticking.close(stream)
+        self._drawing.close(stream)
 
-    def snapshot(self, channel: Channel, sent_at: float) -> Packet | None:
-        """What a newcomer to an open channel is sent first, if there is anything."""
-        if channel.kind in (Kind.PRICES, Kind.SYMBOL_PRICES):
-            seen = self._ticking.seen(channel.name)
-            return _price_update(seen, sent_at) if seen else None
-        if channel.kind is Kind.CANDLES:
-            drawn = self._drawing.seen(channel.name)
-            return _candle_update(channel.name, drawn[max(drawn)], sent_at) if drawn else None
-        return None
+    def snapshot(self, stream: Stream, sent_at: float) -> Packet | None:
+        """What a newcomer to an open stream is sent first, if there is anything."""
+        seen = self._ticking.seen(stream)
+        if seen:
+            return price_update(seen, sent_at)
+        drawn = self._drawing.seen(stream)
+        return candle_update(stream.channel, drawn[max(drawn)], sent_at) if drawn else None
+
+    def pending(self, stream: Stream) -> Mapping[str, Change]:
+        """What an open stream's subscribers have not been sent yet."""
+        return self._ticking.pending(stream) or self._drawing.pending(stream)
 
     def due(self, now: float, sent_at: float) -> Iterator[Dispatch]:
-        """What is to be sent now (seconds of a monotonic clock), each channel's changes encoded once."""
-        for channel, ticks in self._ticking.take_due(now):
-            newest = max(tick.published_at for tick in ticks.values())
-            yield Dispatch(channel, ticks, packets_of(channel, ticks, sent_at), newest)
-        for channel, drawn in self._drawing.take_due(now):
-            yield Dispatch(channel, drawn, packets_of(channel, drawn, sent_at), newest=0.0)
+        """What is to be sent now (seconds of a monotonic clock), each stream's changes encoded once."""
+        for stream, ticks in self._ticking.take_due(now):
+            yield dispatch_of(stream, ticks, sent_at)
+        for stream, drawn in self._drawing.take_due(now):
+            yield dispatch_of(stream, drawn, sent_at)
 
     def _wake(self, moment: float) -> None:
         if self._listener is not None:
             self._listener(moment)
-
-
-def packets_of(channel: str, changes: Mapping[str, Change], sent_at: float) -> tuple[Packet, ...]:
-    """Changes of a channel, encoded: prices in one packet, candles one by one in their order."""
-    ticks = {symbol: change for symbol, change in changes.items() if isinstance(change, Tick)}
-    if ticks:
-        return (_price_update(ticks, sent_at),)
-    candles = [change for _, change in sorted(changes.items()) if isinstance(change, CandleView)]
-    return tuple(_candle_update(channel, candle, sent_at) for candle in candles)
-
-
-def _price_update(ticks: Mapping[str, Tick], sent_at: float) -> Packet:
-    update = PriceUpdate(
-        prices={symbol: tick.quote for symbol, tick in ticks.items()},
-        published_at=max(tick.published_at for tick in ticks.values()),
-        sent_at=sent_at,
-    )
-    return Packet("price_update", encode(update))
-
-
-def _candle_update(channel: str, candle: CandleView, sent_at: float) -> Packet:
-    _, symbol, interval = channel.split(":")
-    return Packet("candle_update", encode(CandleUpdate(symbol, interval, candle, sent_at)))

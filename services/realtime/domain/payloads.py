@@ -124,10 +124,11 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Subscribed(msgspec.Struct, frozen=True):
-    """Answer to `subscribe`."""
+    """Answer to `subscribe`. `hz` are the paces that were granted, where a pace was wished for."""
 
     subscribed: list[str]
     rejected: list[Rejection]
+    hz: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(payload: Any) -> bytes:

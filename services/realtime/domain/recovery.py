@@ -19,6 +19,7 @@ class Offset(msgspec.Struct, frozen=True, array_like=True):
     user_id: str  # empty for nobody
     after: int  # the last user event that the socket has been sent, or could have been
     channels: list[str]
+    hz: dict[str, float] = {}  # the paces that the client has chosen, by channel
 
 
 def encode(offset: Offset) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from services.realtime.domain.channels import Channel
 from services.realtime.domain.packets import Bundle, Packet
 from services.realtime.domain.payloads import UserEvent
+from services.realtime.domain.streams import Stream
 
 Write = Callable[[bytes], int]
+Key = TypeVar("Key")
 
 
 class Outlet(Protocol):
@@ -56,12 +57,12 @@ class Identity:
 
 @dataclass(eq=False, slots=True)
 class Socket:
-    """One connected client. `channels` are those it asked for and was granted, by name."""
+    """One connected client. `channels` are those it asked for and was granted, each at its pace."""
 
     id: str
     outlet: Outlet
     identity: Identity | None = None
-    channels: dict[str, Channel] = field(default_factory=dict)
+    channels: dict[str, Stream] = field(default_factory=dict)
     delivered: int = -1  # the last user event it was sent, or could have been
     backlog: list[UserEvent] | None = None  # user events that wait until the socket has been greeted
 
@@ -94,8 +95,8 @@ class Registry:
         self._sockets: dict[str, Socket] = {}
         self._users: dict[str, set[Socket]] = {}
         self._sessions: dict[str, set[Socket]] = {}
-        self._members: dict[str, set[Socket]] = {}
-        self._audiences: dict[str, Audience] = {}  # the members of channels, until they change
+        self._members: dict[str, dict[Stream, set[Socket]]] = {}  # by channel
+        self._audiences: dict[Stream, Audience] = {}  # the members of streams, until they change
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -119,22 +120,37 @@ class Registry:
         """The sockets of a session."""
         return self._sessions.get(session_id, ())
 
-    def members(self, channel: str) -> Collection[Socket]:
-        """The subscribers of a channel."""
-        return self._members.get(channel, ())
+    def subscribers(self, channel: str) -> Collection[Socket]:
+        """The subscribers of a channel, whatever their pace."""
+        groups = [*self._members.get(channel, {}).values()]
+        return groups[0] if len(groups) == 1 else set().union(*groups)
 
-    def audience(self, channel: str) -> Audience:
-        """The subscribers of a channel, to be written to."""
-        audience = self._audiences.get(channel)
+    def subscriber_counts(self) -> dict[str, int]:
+        """Number of subscribers by channel."""
+        return {channel: sum(map(len, streams.values())) for channel, streams in self._members.items()}
+
+    def stream_of(self, socket: Socket, channel: str) -> Stream | None:
+        """The pace at which the socket is sent a channel, if it is."""
+        streams = self._members.get(channel, {})
+        return next((stream for stream, members in streams.items() if socket in members), None)
+
+    def members(self, stream: Stream) -> Collection[Socket]:
+        """The subscribers of a channel at one pace."""
+        return self._members.get(stream.channel, {}).get(stream, ())
+
+    def audience(self, stream: Stream) -> Audience:
+        """The subscribers of a channel at one pace, to be written to."""
+        audience = self._audiences.get(stream)
         if audience is None:
-            audience = Audience(self.members(channel))
+            audience = Audience(self.members(stream))
             if audience.sockets:
-                self._audiences[channel] = audience
+                self._audiences[stream] = audience
         return audience
 
-    def member_counts(self) -> dict[str, int]:
-        """Number of subscribers by channel."""
-        return {channel: len(members) for channel, members in self._members.items()}
+    def audience_of(self, channel: str) -> Audience:
+        """The subscribers of a channel, whatever their pace, to be written to."""
+        streams = [*self._members.get(channel, ())]
+        return self.audience(streams[0]) if len(streams) == 1 else Audience(self.subscribers(channel))
 
     @property
     def authenticated(self) -> int:
@@ -160,20 +176,24 @@ class Registry:
             self._users.setdefault(identity.user_id, set()).add(socket)
             self._sessions.setdefault(identity.session_id, set()).add(socket)
 
-    def join(self, socket: Socket, channel: str) -> bool:
-        """Subscribe; returns whether the channel had no subscriber before."""
-        members = self._members.setdefault(channel, set())
+    def join(self, socket: Socket, stream: Stream) -> bool:
+        """Subscribe; returns whether the stream had no subscriber before."""
+        members = self._members.setdefault(stream.channel, {}).setdefault(stream, set())
         members.add(socket)
-        self._audiences.pop(channel, None)
+        self._audiences.pop(stream, None)
         return len(members) == 1
 
-    def leave(self, socket: Socket, channel: str) -> bool:
-        """Unsubscribe; returns whether the channel has no subscriber any more."""
-        self._audiences.pop(channel, None)
-        return _discard(self._members, channel, socket)
+    def leave(self, socket: Socket, stream: Stream) -> bool:
+        """Unsubscribe; returns whether the stream has no subscriber any more."""
+        self._audiences.pop(stream, None)
+        streams = self._members.get(stream.channel, {})
+        ended = _discard(streams, stream, socket)
+        if not streams:
+            self._members.pop(stream.channel, None)
+        return ended
 
 
-def _discard(index: dict[str, set[Socket]], key: str, socket: Socket) -> bool:
+def _discard(index: dict[Key, set[Socket]], key: Key, socket: Socket) -> bool:
     """Remove a socket from an index, and the key with its last socket; returns whether it was the last."""
     sockets = index.get(key)
     if sockets is None or socket not in sockets:

@@ -28,7 +28,7 @@ class Selection:
             return registry.of_session(self.session_id)
         if self.user_id:
             return registry.of_user(self.user_id)
-        return registry.members(self.channel) if self.channel else registry.all()
+        return registry.subscribers(self.channel) if self.channel else registry.all()
 
     def _has(self, socket: Socket) -> bool:
         user_id, session_id = owner(socket)

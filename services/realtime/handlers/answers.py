@@ -88,7 +88,8 @@ class Answers:
         await self._rooms.hear(name for name in question.channels if self._hub.has_channel(name))
         for socket in sockets:
             if socket in self._hub.registry:
-                joined = self._hub.subscribe(socket, question.channels)
+                new = [name for name in question.channels if name not in socket.channels]  # the others keep their pace
+                joined = self._hub.subscribe(socket, new)
                 self._hub.mark(socket)
                 self._hub.join(socket, joined.subscribed)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from secrets import token_urlsafe
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from services.realtime.domain.admission import Admission, client_address
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.registry import Identity, Outlet, Socket
 from services.realtime.engine.session import SLOW, TOO_FAST
+from services.realtime.handlers.arguments import Malformed, names_in, pace_in
 from services.realtime.handlers.recovery import Recovery
 from services.realtime.handlers.rooms import Rooms
 from services.realtime.socketio_adapter import NotNow, Refused
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 Answer = dict[str, Any]
 Handler = Callable[[Socket, tuple[object, ...]], Awaitable[Answer]]
 
-MAX_NAMES = 500  # channels in one request
-
 
 class Verifier(Protocol):
     """Tells whose an access token is."""
@@ -33,10 +32,6 @@ class Verifier(Protocol):
     async def verify(self, token: str) -> Claims:
         """The token's claims. Raises Unauthenticated or Unavailable."""
         ...
-
-
-class Malformed(ValueError):
-    """The arguments of an event are wrong; the text says how."""
 
 
 class TooMany(Malformed):
@@ -151,14 +146,17 @@ class ClientHandlers:
         return {"ok": True, "user_id": identity.user_id}
 
     async def _subscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
-        answer = self._hub.subscribe(socket, _names("subscribe", arguments))
+        if len(arguments) > 2:
+            raise Malformed("subscribe takes an array of channel names and an object, {hz}")
+        names, hz = names_in("subscribe", arguments[:1]), pace_in(*arguments[1:])
+        answer = self._hub.subscribe(socket, names, hz)
         await self._rooms.hear(answer.subscribed)
         self._hub.mark(socket)  # before the answer: who has that will find its channels again
         _after_the_answer(self._hub.join, socket, answer.subscribed)
         return dict(msgspec.to_builtins(answer))
 
     async def _unsubscribe(self, socket: Socket, arguments: tuple[object, ...]) -> Answer:
-        ended = self._hub.unsubscribe(socket, _names("unsubscribe", arguments))
+        ended = self._hub.unsubscribe(socket, names_in("unsubscribe", arguments))
         self._hub.mark(socket)
         return {"unsubscribed": ended}
 
@@ -180,21 +178,6 @@ class ClientHandlers:
             raise Malformed("token must be a non-empty string")
         claims = await self._verifier.verify(token)
         return Identity(claims.user_id, claims.session_id, claims.epoch, claims.expires_at)
-
-
-def _names(event: str, arguments: tuple[object, ...]) -> Sequence[str]:
-    """The channel names of `subscribe` and `unsubscribe`: one array of strings, or for one channel a string."""
-    names = arguments[0] if len(arguments) == 1 else None
-    if isinstance(names, str):
-        names = [names]
-    if not isinstance(names, list):
-        raise Malformed(f"{event} takes one array of channel names")
-    if len(names) > MAX_NAMES:
-        raise Malformed(f"{event} takes at most {MAX_NAMES} channel names")
-    for index, name in enumerate(names):
-        if not isinstance(name, str):
-            raise Malformed(f"channel {index} must be a string")
-    return names
 
 
 def _failure(reason: str) -> Answer:

@@ -20,7 +20,7 @@ class Recovered:
     """The state that a client comes back with."""
 
     pid: str
-    channels: list[str]
+    channels: dict[str, float | None]  # with the paces that were chosen
     after: int
     missed: list[UserEvent] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class Recovery:
         self._hub.meter.reconnects += 1
         if offset.user_id != (identity.user_id if identity else ""):
             return None
-        channels = [name for name in offset.channels if self._hub.has_channel(name)]
+        channels = {name: offset.hz.get(name) for name in offset.channels if self._hub.has_channel(name)}
         await self._rooms.hear(channels)  # first: nothing may happen between the last look at the stream and the return
         missed = await self._missed(offset) if identity else []
         if missed is None or len(missed) > MOST:

@@ -20,10 +20,11 @@ from services.realtime.adapters.http import HttpServer, Listening
 from services.realtime.adapters.user_events import Stored
 from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
-from services.realtime.domain.market import Market, Rates
+from services.realtime.domain.market import Market
 from services.realtime.domain.packets import SEPARATOR, Packet
 from services.realtime.domain.payloads import Quote, Tick
 from services.realtime.domain.registry import Socket
+from services.realtime.domain.streams import Rates
 from services.realtime.engine.session import Options
 from services.realtime.handlers.answers import Answers
 from services.realtime.handlers.clients import ClientHandlers
@@ -103,7 +104,7 @@ def build_cluster(
     node: str, bus: FakeBus, hub: Hub, clock: FakeClock, clients: FakeAcknowledgers | None = None
 ) -> Cluster:
     """A node among others on the same bus; it takes part with `join`."""
-    rooms = Rooms(bus, SubjectHandlers(hub, clock).room, hub.registry.members, clock)
+    rooms = Rooms(bus, SubjectHandlers(hub, clock).room, hub.registry.subscribers, clock)
     answers = Answers(
         node, hub, rooms, clients or FakeAcknowledgers(), lambda: figures(node, hub, 0, clock.monotonic())
     )
@@ -161,7 +162,7 @@ class Node:
         self.history = FakeHistory()
         Flusher(self.hub, self.clock)
         self.subjects = SubjectHandlers(self.hub, self.clock)
-        self.rooms = Rooms(self.bus, self.subjects.room, self.hub.registry.members, self.clock)
+        self.rooms = Rooms(self.bus, self.subjects.room, self.hub.registry.subscribers, self.clock)
         self.clients = ClientHandlers(
             self.hub,
             self.rooms,

@@ -90,7 +90,10 @@ async def test_authenticate_answers_with_the_user_or_the_error(node, connect):
         ("subscribe", (), "array"),
         ("subscribe", ({"channels": []},), "array"),
         ("subscribe", (["prices", 7],), "channel 1"),
-        ("subscribe", (["prices"], "more"), "array"),
+        ("subscribe", (["prices"], "more"), "options"),
+        ("subscribe", (["prices"], {"hz": 2}, 3), "array"),
+        ("subscribe", (["prices"], {"fps": 2}), "fps"),
+        *[("subscribe", (["prices"], {"hz": hz}), "hz") for hz in (0, -1, "2", True, None, [], float("nan"))],
         ("subscribe", (["x"] * 501,), "500"),
         ("unsubscribe", (None,), "array"),
         ("authenticate", ("token",), "{token}"),
@@ -105,6 +108,21 @@ async def test_wrong_arguments_are_answered_with_what_is_wrong(connect, event, a
     assert answer["ok"] is False
     assert named in answer["error"]
     assert (await client.call("subscribe", ["system"]))["subscribed"] == ["system"]
+
+
+@pytest.mark.parametrize(
+    ("options", "granted"),
+    [
+        ((), {}),
+        ((None,), {}),
+        (({},), {}),
+        (({"hz": 2.5},), {"hz": {"prices": 2.0}}),
+        (({"hz": 1e9},), {"hz": {"prices": 20.0}}),
+    ],
+)
+async def test_the_answer_to_subscribe_says_the_pace_where_one_was_wished_for(connect, options, granted):
+    answer = await (await connect()).call("subscribe", ["prices", "system"], *options)
+    assert answer == {"subscribed": ["prices", "system"], "rejected": [], **granted}
 
 
 async def test_after_unsubscribe_nothing_comes(node, connect):
@@ -232,7 +250,7 @@ async def test_disconnecting_leaves_nothing_behind(node, connect):
     await client.call("subscribe", ["prices", "prices:BTC-USD", "notifications"])
     await client.sio.disconnect()
     await eventually(lambda: len(node.hub.registry) == 0)
-    assert node.hub.registry.member_counts() == {}
+    assert node.hub.registry.subscriber_counts() == {}
     assert node.hub.registry.authenticated == 0
     assert node.hub.meter.disconnects == 1
     library = node.sockets._server

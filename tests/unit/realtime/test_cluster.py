@@ -197,6 +197,15 @@ async def test_sockets_join_and_leave_wherever_they_are_but_only_what_they_may_h
     assert (left.matched, list(mine.channels), outlet.events("note")) == (1, ["notifications"], [{}])
 
 
+async def test_a_socket_that_joins_what_it_has_keeps_the_pace_it_chose(nodes):
+    first, second = nodes
+    socket, _ = join(second.hub, id="a", identity=ANN)
+    second.hub.subscribe(socket, ["prices"], 1)
+    request = pb.JoinSocketsRequest(sockets=SocketFilter(user_id="ann"), channels=["prices", "prices:BTC-USD"])
+    await first.rpc.JoinSockets(request, ADMIN)
+    assert {name: stream.hz for name, stream in socket.channels.items()} == {"prices": 1.0, "prices:BTC-USD": 20.0}
+
+
 async def test_sockets_are_disconnected_wherever_they_are(nodes):
     first, second = nodes
     (_, here), (_, there), (_, other) = (

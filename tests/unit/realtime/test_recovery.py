@@ -37,8 +37,8 @@ class Visitor:
     async def leave(self):
         await self._socket.close()
 
-    async def subscribe(self, *channels):
-        await self._socket.send_str("421" + json.dumps(["subscribe", channels]))
+    async def subscribe(self, *channels, **options):
+        await self._socket.send_str("421" + json.dumps(["subscribe", channels, options]))
         while not (await self._receive()).startswith("431"):
             pass
 
@@ -103,7 +103,7 @@ async def test_channels_come_back_without_subscribing_again(node, visitor, sessi
     _, hello = await visitor.visit(session)
     assert hello["recovered"]
     assert "BTC-USD" in (await visitor.next("price_update"))["prices"]
-    assert node.hub.registry.member_counts() == {"prices": 1, "system": 1}
+    assert node.hub.registry.subscriber_counts() == {"prices": 1, "system": 1}
 
 
 async def test_what_the_node_does_not_remember_is_read_from_the_stream(node, visitor, session):
@@ -154,12 +154,27 @@ async def test_channels_are_granted_anew(node, visitor, session):
     visitor.pid, visitor.offset = "p", '["",10,["notifications","system","nonsense"]]'
     _, hello = await visitor.visit(session)
     assert hello["recovered"]
-    assert node.hub.registry.member_counts() == {"system": 1}
+    assert node.hub.registry.subscriber_counts() == {"system": 1}
+
+
+async def test_a_pace_comes_back_too(node, visitor, session):
+    await visitor.visit(session)
+    await visitor.subscribe("prices", hz=2)
+    await visitor.subscribe("prices:BTC-USD")
+    await visitor.leave()
+    await eventually(lambda: len(node.hub.registry) == 0)
+    await visitor.visit(session)
+    (socket,) = node.hub.registry.all()
+    assert {name: stream.hz for name, stream in socket.channels.items()} == {"prices": 2.0, "prices:BTC-USD": 50.0}
 
 
 def test_an_offset_survives_the_journey():
-    offset = Offset("ann", 4711, ["prices", "candles:BTC-USD:1m"])
+    offset = Offset("ann", 4711, ["prices", "candles:BTC-USD:1m"], {"prices": 0.5})
     assert decode(encode(offset)) == offset
+
+
+def test_an_offset_without_paces_is_valid():
+    assert decode('["ann",7,["prices"]]') == Offset("ann", 7, ["prices"])
 
 
 def test_events_are_remembered_up_to_a_number_and_then_said_to_be_forgotten():

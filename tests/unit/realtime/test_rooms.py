@@ -23,7 +23,7 @@ def hub(clock):
 
 @pytest.fixture
 def rooms(bus, hub, clock):
-    return Rooms(bus, SubjectHandlers(hub, clock).room, hub.registry.members, clock)
+    return Rooms(bus, SubjectHandlers(hub, clock).room, hub.registry.subscribers, clock)
 
 
 def heard(bus):

@@ -7,7 +7,8 @@ from cryptovault.prices.v1.price_pb2 import Price, Symbol
 from cryptovault.prices.v1.prices_service_pb2 import ListPricesResponse, ListSymbolsResponse
 
 from services.realtime.adapters.prices import Warmer
-from services.realtime.domain.market import Market, Rates
+from services.realtime.domain.market import Market
+from services.realtime.domain.streams import Rates
 from tests.unit.realtime.helpers import eventually
 
 

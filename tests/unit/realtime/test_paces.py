@@ -1,0 +1,185 @@
+"""A client's own choice of pace: what is granted, what is shared, and what happens when it changes."""
+
+import pytest
+
+from services.realtime.domain import fanout
+from services.realtime.domain.channels import parse
+from services.realtime.domain.payloads import CandleView
+from services.realtime.domain.streams import Rates, granted
+from tests.unit.realtime.helpers import NOW, build_hub, join, tick
+
+BTC = "prices:BTC-USD"
+
+
+class Story:
+    """A hub whose prices rise by one each eighth of a second."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.hub = build_hub(clock)
+        self.price = 0
+
+    def joins(self, id, hz=None, channel=BTC):
+        socket, outlet = join(self.hub, id=id)
+        self.chooses(socket, hz, channel)
+        return socket, outlet
+
+    def chooses(self, socket, hz, channel=BTC):
+        self.hub.join(socket, self.hub.subscribe(socket, [channel], hz).subscribed)
+
+    def rises(self, symbol="BTC-USD"):
+        self.price += 1
+        self.hub.market.tick(tick(symbol, str(self.price), seq=self.price, published_at=NOW + self.price))
+
+    def passes(self, seconds):
+        for _ in range(round(seconds * 8)):
+            self.rises()
+            self.clock.advance(0.125)
+            self.hub.flush()
+
+
+def prices(outlet, symbol="BTC-USD"):
+    updates = outlet.events("price_update")
+    return [int(update["prices"][symbol]["price"]) for update in updates if symbol in update["prices"]]
+
+
+@pytest.fixture
+def story(clock):
+    return Story(clock)
+
+
+@pytest.mark.parametrize(
+    ("wish", "pace"), [(2, 2), (3.9, 2), (5, 5), (7, 7), (6.9, 5), (1000, 7), (0.2, 0.2), (0.001, 0.2), (10**400, 7)]
+)
+def test_the_pace_granted_is_the_highest_of_the_ladder_not_above_the_wish_nor_the_channels_own(wish, pace):
+    assert granted(wish, most=7) == pace
+
+
+def test_a_channel_slower_than_the_ladder_has_its_own_pace_only():
+    assert granted(5, most=0.1) == granted(0.01, most=0.1) == 0.1
+
+
+@pytest.mark.parametrize("name", ["notifications", "system"])
+def test_where_nothing_is_conflated_a_wish_changes_nothing(name):
+    assert Rates().stream(parse(name), 2) == Rates().stream(parse(name))
+
+
+def test_the_answer_names_the_paces_of_channels_that_have_one(clock):
+    socket, _ = join(hub := build_hub(clock))
+    assert hub.subscribe(socket, ["prices", BTC, "system", "nonsense"], 9).hz == {"prices": 5.0, BTC: 5.0}
+
+
+def test_a_client_is_sent_as_many_updates_as_it_wished_for_and_the_last_value(story):
+    _, calm = story.joins("calm", hz=2)
+    _, eager = story.joins("eager")
+    story.passes(3)
+    assert prices(eager) == list(range(1, 25))
+    assert prices(calm) == [1, 5, 9, 13, 17, 21]
+
+
+def test_clients_with_the_same_pace_share_one_frame(story):
+    outlets = [story.joins(f"s{hz}", hz)[1] for hz in (2, 2.5, 4)]
+    story.passes(0.125)
+    assert len({id(outlet.packets[-1]) for outlet in outlets}) == 1
+
+
+def test_a_newcomer_has_what_the_others_of_its_pace_have_been_sent(story):
+    story.joins("old", hz=1)
+    story.passes(1)
+    _, newcomer = story.joins("new", hz=1)
+    story.passes(0.125)
+    assert prices(newcomer) == [1, 9]
+
+
+@pytest.mark.parametrize(("first", "then"), [(None, 1), (1, None), (2, 5)])
+@pytest.mark.parametrize("others", [[], [None, 1, 2, 5]])
+@pytest.mark.parametrize("passed", [0.375, 0.5, 1.0])
+def test_who_changes_pace_has_the_latest_value_at_once_and_gets_none_twice(story, first, then, others, passed):
+    for hz in others:
+        story.joins(f"other-{hz}", hz)
+    socket, outlet = story.joins("mover", first)
+    story.passes(passed)
+    story.rises()  # not flushed yet
+    story.chooses(socket, then)
+    assert prices(outlet)[-1] == story.price
+    story.passes(3)
+    assert prices(outlet) == sorted(set(prices(outlet)))
+    assert story.price - prices(outlet)[-1] < 8
+
+
+def test_who_changes_pace_is_sent_by_the_others_first_update_only_what_is_new(story):
+    story.joins("other", hz=1, channel="prices")
+    socket, outlet = story.joins("mover", channel="prices")
+    story.passes(0.25)
+    story.rises("ETH-USD")
+    story.chooses(socket, 1, "prices")
+    story.clock.advance(1)
+    story.hub.flush()
+    assert (prices(outlet), prices(outlet, "ETH-USD")) == ([1, 2], [3])
+
+
+def test_who_changes_pace_again_and_leaves_is_forgotten(story):
+    for hz in (1, 2):
+        story.joins(f"other-{hz}", hz)
+    socket, _ = story.joins("mover")
+    story.passes(0.25)
+    for hz in (1, 2, 1):
+        story.chooses(socket, hz)
+    story.hub.disconnect(socket)
+    assert len(story.hub._subscriptions.movers) == 0
+    assert story.hub.registry.subscriber_counts() == {BTC: 2}
+
+
+def test_who_changes_pace_during_a_fan_out_gets_the_values_in_their_order(story, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    members = [story.joins(f"s{number}") for number in range(3)]
+    story.hub.fanout.on_waiting(lambda: None)
+    story.passes(0.125)
+    socket, outlet = next((one, out) for one, out in members if not out.packets)
+    story.rises()
+    story.chooses(socket, 1)
+    while story.hub.fanout.work():
+        pass
+    assert prices(outlet) == [1, 2]
+
+
+def test_a_slow_client_that_changes_pace_gets_the_last_value_when_it_has_room(story):
+    socket, outlet = story.joins("slow")
+    story.hub.hold(socket)
+    story.passes(0.5)
+    story.rises()
+    story.chooses(socket, 2)
+    story.passes(0.625)
+    story.hub.release(socket)
+    assert prices(outlet) == [10]
+
+
+def test_a_broadcast_reaches_a_channels_subscribers_at_every_pace_and_they_count_as_one_channel(story):
+    outlets = [story.joins(f"s{hz}", hz)[1] for hz in (None, 1, 2)]
+    story.hub.broadcast(BTC, "note", b"{}")
+    assert [outlet.events("note") for outlet in outlets] == [[{}]] * 3
+    assert story.hub.registry.subscriber_counts() == {BTC: 3}
+
+
+def test_who_leaves_a_channel_is_sent_nothing_whatever_the_pace_was(story):
+    socket, outlet = story.joins("s", 2)
+    story.hub.subscribe(socket, [BTC], 5)
+    story.hub.unsubscribe(socket, [BTC])
+    story.passes(1)
+    assert (outlet.packets, story.hub.registry.subscriber_counts(), story.hub.market.offered) == ([], {}, 0)
+
+
+def test_candles_are_sent_at_the_chosen_pace_too(story):
+    socket, outlet = story.joins("s", 0.5, "candles:BTC-USD:1m")
+    for minute in range(16):
+        story.hub.market.candle("BTC-USD", "1m", CandleView(minute, "1", "1", "1", "1", "1", 1, False, 0, True))
+        story.passes(0.25)
+    assert [update["candle"]["open_time"] for update in outlet.events("candle_update")] == [*range(9)]
+    story.chooses(socket, None, "candles:BTC-USD:1m")
+    assert outlet.events("candle_update")[-1]["candle"]["open_time"] == 15
+
+
+def test_the_wait_that_a_client_chose_is_not_measured_as_delay(story):
+    story.joins("calm", hz=1)
+    story.passes(3)
+    assert story.hub.meter.delay(0.99) == 0
