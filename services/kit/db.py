@@ -26,6 +26,7 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 CONNECT_TIMEOUT = 2.0  # seconds
 COMMAND_TIMEOUT = 5.0  # seconds
+CANCEL_TIMEOUT = 1.0  # seconds until a server that does not confirm a cancellation loses the connection
 MAX_CONNECTIONS = 10
 
 AWAY = (
@@ -113,7 +114,7 @@ class Database:
 
     async def _return(self, connection: Connection) -> None:
         with suppress(*AWAY, asyncpg.PostgresError):  # without the confirmation the pool closes the connection
-            await self._pool.release(connection)
+            await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """All rows."""

@@ -7,13 +7,14 @@ import pytest
 
 from services.cache.adapters.invalidator import Invalidator
 from services.cache.adapters.redis_info import redis_stats
+from services.kit import deadline
 from services.kit.bus import Bus
 from services.kit.cache import MISSING, Cache, CacheOptions
 from services.kit.cache.keys import parse_pattern
 from services.kit.cache.operations import RedisOperations
 from services.kit.cache.redis_shared import REGISTRY, RedisShared
 from services.kit.clock import SystemClock
-from services.kit.errors import Unavailable
+from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.store import Store
 from services.kit.testing import free_port
 
@@ -239,3 +240,22 @@ async def test_redis_that_is_away_has_no_figures():
     async with Store.open(f"redis://127.0.0.1:{free_port()}/0") as store:
         with pytest.raises(Unavailable):
             await redis_stats(store)
+
+
+async def test_what_has_changed_is_forgotten_even_when_the_callers_time_is_over(store, name):
+    async with (
+        Cache.open(name, store=store, options=RELAXED) as cache,
+        Cache.open(name, store=store, options=RELAXED) as other,
+    ):
+        await cache.set("user:1", "old")
+        with deadline.within(0):
+            await cache.delete("user:1")
+        assert await other.get("user:1") is None
+
+
+async def test_a_caller_whose_time_is_over_leaves_a_trip_to_the_others(shared):
+    with deadline.within(0), pytest.raises(DeadlineExceeded):
+        await shared.peek("user:1")
+    await shared.put("user:1", b"value", 60)
+    first = asyncio.create_task(shared.peek("user:1"))
+    assert (await first).data == b"value"

@@ -2,7 +2,9 @@
 
 import base64
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import httpx
 import pytest
 
 from services.auth.settings import Settings
@@ -11,6 +13,9 @@ from services.kit.db import Database
 from services.kit.store import Store
 from services.kit.testing import free_port
 from tests.integration.auth.service import ADMIN, Client, World, running
+from tests.integration.test_gateway import start_process
+
+AREAS = ("prices", "realtime", "cache")  # nobody is there
 
 
 @pytest.fixture
@@ -43,3 +48,19 @@ async def world(settings: Settings) -> AsyncIterator[World]:
 @pytest.fixture
 def client(world: World) -> Client:
     return world.client
+
+
+@pytest.fixture
+async def api(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A gateway process; its client is signed in."""
+    port, settings = free_port(), world.settings
+    addresses = {area: f"127.0.0.1:{free_port()}" for area in AREAS} | {"auth": f"127.0.0.1:{settings.port}"}
+    process = await start_process(port, tmp_path, settings.redis_url, settings.nats_url, addresses)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            tokens = await world.client.register()
+            client.headers["authorization"] = f"Bearer {tokens.access_token}"
+            yield client
+    finally:
+        process.terminate()
+        await process.wait()

@@ -1,35 +1,13 @@
 """API keys as programs use them: through a gateway process in front of a running auth service."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 
-from services.kit.testing import free_port
-from tests.integration.auth.service import World, until
-from tests.integration.test_gateway import start_process
+from tests.integration.auth.service import until
 
 pytestmark = pytest.mark.integration
-
-AREAS = ("prices", "realtime", "cache")  # nobody is there
-
-
-@pytest.fixture
-async def api(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A gateway process; its client is signed in."""
-    port, settings = free_port(), world.settings
-    addresses = {area: f"127.0.0.1:{free_port()}" for area in AREAS} | {"auth": f"127.0.0.1:{settings.port}"}
-    process = await start_process(port, tmp_path, settings.redis_url, settings.nats_url, addresses)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            tokens = await world.client.register()
-            client.headers["authorization"] = f"Bearer {tokens.access_token}"
-            yield client
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def status(api: httpx.AsyncClient, path: str, key: str) -> int:

@@ -1,5 +1,6 @@
 """RPC: errors in their wire form, deadlines passed on, the caller carried along, health by name."""
 
+import types
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,10 +14,11 @@ from cryptovault.cache.v1.cache_service_pb2_grpc import (
 )
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.kit import deadline
 from services.kit.caller import Caller, caller_of
 from services.kit.errors import FieldError, Internal, InvalidInput, from_grpc
 from services.kit.health import Health
-from services.kit.interceptors import remaining
+from services.kit.interceptors import ServerInterceptor, remaining
 from services.kit.rpc import RpcServer, channel
 
 WIRE_ROUNDING = 0.1  # seconds: gRPC rounds a deadline up on its way
@@ -73,6 +75,36 @@ async def test_the_caller_and_the_deadline_travel():
     assert (servicer.caller.user_id, servicer.caller.scopes) == ("u1", frozenset({"admin"}))
     assert servicer.caller.user_agent == "M?ller/1"
     assert 1 < servicer.left < 2 + WIRE_ROUNDING
+
+
+class ExpiredContext:
+    """A call whose deadline was over when its turn came."""
+
+    def __init__(self) -> None:
+        self.code: grpc.StatusCode | None = None
+
+    def time_remaining(self) -> float:
+        return 0.0
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    async def abort(self, code: grpc.StatusCode, detail: str, trailing_metadata: object) -> None:
+        self.code = code
+
+
+async def test_a_call_that_has_expired_is_not_begun():
+    servicer, context = Servicer(), ExpiredContext()
+
+    async def found(details: object) -> grpc.RpcMethodHandler:
+        return grpc.unary_unary_rpc_method_handler(servicer.Invalidate)
+
+    details = types.SimpleNamespace(method="/cryptovault.cache.v1.CacheService/Invalidate")
+    handler = await ServerInterceptor().intercept_service(found, details)
+    await handler.unary_unary(messages.InvalidateRequest(pattern="user:*"), context)
+    assert context.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert servicer.caller == Caller()
+    assert deadline.left() is None
 
 
 async def test_health_answers_three_questions_and_for_each_component():

@@ -1,17 +1,16 @@
 """What a cache promises its users, one process at a time."""
 
 import asyncio
-import contextvars
 
 import pytest
 
+from services.kit import deadline
 from services.kit.cache import MISSING, Cache, CacheOptions
 from services.kit.cache.testing import MemoryShared
 from services.kit.errors import DeadlineExceeded
 from services.kit.testing import FakeClock
 
 OPTIONS = CacheOptions(jitter=0.0)
-deadline: contextvars.ContextVar[str] = contextvars.ContextVar("deadline", default="none")
 
 
 class Source:
@@ -122,12 +121,35 @@ async def test_who_comes_after_an_invalidation_does_not_join_a_load_from_before_
     assert cache.get_local("user:1") == "new"
 
 
-async def test_a_load_does_not_have_the_deadline_of_the_caller_who_began_it(cache):
-    async def source():
-        return deadline.get()
+async def test_a_load_goes_on_when_the_caller_who_began_it_has_no_time_left(cache):
+    source = Source()
+    source.gate = asyncio.Event()
+    with deadline.within(0.02), pytest.raises(DeadlineExceeded):
+        await cache.get("a", populate_callback=source)
+    patient = asyncio.create_task(cache.get("a", populate_callback=source))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await patient == "value"
+    assert source.asked == 1
 
-    deadline.set("the caller's")
-    assert await cache.get("a", populate_callback=source) == "none"
+
+async def test_a_load_has_no_deadline_even_while_one_caller_only_waits(cache):
+    async def source():
+        return deadline.left()
+
+    with deadline.within(60):
+        assert await cache.get("a", populate_callback=source) is None
+    assert cache.get_local("a") is None
+
+
+async def test_a_caller_without_time_gets_what_is_at_hand_and_begins_no_load(cache):
+    source = Source()
+    await cache.set("a", "value")
+    with deadline.within(0):
+        assert await cache.get("a", populate_callback=source) == "value"
+        with pytest.raises(DeadlineExceeded):
+            await cache.get("b", populate_callback=source)
+    assert source.asked == 0
 
 
 async def test_a_failure_of_the_source_reaches_every_caller_and_is_not_kept(cache):
