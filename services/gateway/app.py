@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.gateway.http2.ready import AtHand
 from services.gateway.pipeline.admission import Admission
 from services.gateway.pipeline.authentication import Authentication, Keys, Verifier
 from services.gateway.pipeline.body import BodyReader, DeclaredLength
@@ -14,7 +15,6 @@ from services.gateway.pipeline.compression import Compression
 from services.gateway.pipeline.conditional import Conditional
 from services.gateway.pipeline.cors import Cors
 from services.gateway.pipeline.deadline import Deadline
-from services.gateway.http2.ready import AtHand
 from services.gateway.pipeline.edge import Edge
 from services.gateway.pipeline.exchange import Handler, Route
 from services.gateway.pipeline.identity import ClientIdentity

@@ -60,6 +60,7 @@ class Http1Connection(asyncio.Protocol):
         """Take note of who is there."""
         self.transport = cast("asyncio.Transport", transport)
         self.client = address(transport.get_extra_info("peername"))
+        self.client_host = self.client and self.client[0]
         self.server = address(transport.get_extra_info("sockname"))
         self.scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
         self.engine.joined(self, Event.HTTP1_CONNECTIONS)

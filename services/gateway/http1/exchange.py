@@ -8,15 +8,13 @@ from services.gateway.http1.body import Body, Chunked, Sized
 from services.gateway.http1.head import Head
 from services.gateway.http2 import response
 from services.gateway.http2.patience import Patience
-from services.gateway.http2.ready import question
+from services.gateway.http2.ready import AT_HAND, Question
 from services.gateway.http2.request import Refused
 from services.gateway.http2.sender import ClientGone
 from services.gateway.http2.stream import ASGI, WITHOUT_BODY
 
 if TYPE_CHECKING:
     from services.gateway.http1.connection import Http1Connection
-
-EARLY_HINTS: dict[str, dict[str, object]] = {"http.response.early_hint": {}}
 
 Message = Any  # of ASGI: a dict whose shape its "type" decides
 
@@ -25,8 +23,8 @@ class Exchange:
     """A request on a connection, of which there is one at a time."""
 
     __slots__ = (
-        "_chunked", "_chunks", "_connection", "_left", "_readable", "_status", "_task", "_told", "_unsent_head",
-        "answered", "body", "body_patience", "gone", "head", "keep_alive", "received", "unread",
+        "_asked", "_chunked", "_chunks", "_connection", "_left", "_readable", "_status", "_task", "_told",
+        "_unsent_head", "answered", "body", "body_patience", "gone", "head", "keep_alive", "received", "unread",
     )  # fmt: skip
 
     def __init__(self, connection: "Http1Connection", head: Head) -> None:
@@ -39,6 +37,7 @@ class Exchange:
         self.keep_alive = head.keep_alive
         self.answered = False  # completely
         self.gone = False  # the client is, or will send no more
+        self._asked: Question | None = None
         self._chunks: list[bytes] = []
         self._told = False  # the application knows that the body has ended
         self._status = 0  # of the answer, once it has begun
@@ -182,16 +181,15 @@ class Exchange:
 
     def _answer_at_once(self) -> bool:
         """Send what the application has at hand for a request without a body, if it has."""
-        head, at_hand = self.head, self._connection.engine.at_hand
-        if at_hand is None or head.method != "GET" or not self.body.ended:
+        connection, at_hand = self._connection, self._connection.engine.at_hand
+        if at_hand is None or not self.body.ended:
             return False
-        connection = self._connection
-        ready = at_hand(question(head.raw_path, head.query, connection.scheme, connection.client, head.headers))
-        if ready is None:
-            return False
-        self._start(ready.status, ready.headers)
-        self._send_body(ready.body, more=False)
-        return True
+        self._asked = (connection.scheme, connection.client_host, self.head.data)
+        ready = at_hand(self._asked)
+        if ready is not None:
+            self._start(ready.status, ready.headers)
+            self._send_body(ready.body, more=False)
+        return ready is not None
 
     async def _run(self) -> None:
         try:
@@ -221,7 +219,7 @@ class Exchange:
             "client": connection.client,
             "server": connection.server,
             "state": connection.engine.state.copy(),
-            "extensions": (EARLY_HINTS if head.version == "1.1" else {}) | connection.engine.extensions,
+            "extensions": {AT_HAND: self._asked} | ({"http.response.early_hint": {}} if head.version == "1.1" else {}),
         }
 
     def _fail(self) -> None:

@@ -23,7 +23,7 @@ class Head:
     """A request's head, understood."""
 
     __slots__ = (
-        "chunked", "expects_continue", "headers", "keep_alive", "length", "method", "path", "query", "raw_path",
+        "chunked", "data", "expects_continue", "headers", "keep_alive", "length", "method", "path", "query", "raw_path",
         "version", "websocket",
     )  # fmt: skip
 
@@ -32,6 +32,7 @@ class Head:
         match = _HEAD.fullmatch(data)
         if match is None:
             raise _fault(data)
+        self.data = data
         method, target, minor, lines = match.groups()
         self.method = method.decode()
         self.version = "1.1" if minor == b"1" else "1.0"

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from services.gateway.http2 import codec, response
+from services.gateway.http2 import codec
 from services.gateway.http2.buckets import TokenBucket
 from services.gateway.http2.codec import ErrorCode, NGH2Error
 from services.gateway.http2.ending import Ending
 from services.gateway.http2.engine import Engine, address
 from services.gateway.http2.meter import FrameMeter
-from services.gateway.http2.request import Refused, Request
-from services.gateway.http2.sender import ClientGone, Sender
+from services.gateway.http2.request import CONNECT, Refused, Request
+from services.gateway.http2.sender import Sender
 from services.gateway.http2.statistics import Event
 from services.gateway.http2.stream import Stream
 from services.gateway.http2.supervision import Supervision
@@ -66,6 +66,7 @@ class Http2Connection(asyncio.Protocol):
         """Say hello."""
         self.transport = cast("asyncio.Transport", transport)
         self.client = address(transport.get_extra_info("peername"))
+        self.client_host = self.client and self.client[0]
         self.server = address(transport.get_extra_info("sockname"))
         self.scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
         self.engine.joined(self, Event.CONNECTIONS)
@@ -131,17 +132,14 @@ class Http2Connection(asyncio.Protocol):
             self._forgive(stream_id)
             self.codec.reset_stream(stream_id, ErrorCode.REFUSED_STREAM)
             return
-        try:
-            request = Request(event.headers, self.engine.limits)
-        except Refused as refused:
-            self._refuse(stream_id, refused, early=not event.end_stream)
-            return
-        if request.protocol is None:
-            stream: AnyStream = Stream(self, stream_id, request, event.end_stream)
-        else:
-            stream = WebSocketStream(self, stream_id, request)
-        self.streams[stream_id] = stream
+        stream = self.streams[stream_id] = self._stream(event)
         self._backlog.append(stream)
+
+    def _stream(self, event: codec.RequestReceived) -> AnyStream:
+        if CONNECT in event.headers:
+            with suppress(Refused):  # which a stream says to the client
+                return WebSocketStream(self, event.stream_id, Request(event.headers, self.engine.limits))
+        return Stream(self, event.stream_id, event.headers, event.end_stream)
 
     def _on_data(self, event: codec.DataReceived) -> None:
         stream = self.streams.get(event.stream_id)
@@ -198,17 +196,6 @@ class Http2Connection(asyncio.Protocol):
         else:
             self.over = True
             self.transport.close()
-
-    def _refuse(self, stream_id: int, refused: Refused, *, early: bool) -> None:
-        """Answer for the application."""
-        self.engine.events[Event.REFUSED_REQUESTS] += 1
-        self._forgive(stream_id)
-        headers, body = response.refusal(refused.status, refused.detail)
-        with suppress(ClientGone):
-            self.sender.send_head(stream_id, response.head(refused.status, headers), ended=False)
-            self.sender.send_data(stream_id, body, ended=True)
-            if early:
-                self.sender.answered_early(stream_id)
 
     # Turns of the event loop
 

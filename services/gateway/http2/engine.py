@@ -9,7 +9,7 @@ from hypercorn.config import Config
 from starlette.types import ASGIApp
 
 from services.gateway.http2.limits import Limits
-from services.gateway.http2.ready import AT_HAND, AtHand
+from services.gateway.http2.ready import AtHand
 from services.gateway.http2.statistics import Event, Statistics
 from services.gateway.http2.turns import Turns
 
@@ -40,7 +40,6 @@ class Engine:
     def __init__(self, app: ASGIApp, config: Config, limits: Limits, state: dict[str, Any]) -> None:
         self.app = app
         self.at_hand: AtHand | None = getattr(app, "at_hand", None)
-        self.extensions: dict[str, dict[str, object]] = {} if self.at_hand is None else {AT_HAND: {}}
         self.config = config
         self.limits = limits
         self.state = state  # what the lifespan has left for every request

@@ -14,7 +14,8 @@ Header = tuple[bytes, bytes]
 FIELD_OVERHEAD = 32  # RFC 9113 section 6.5.2
 SPECIAL = frozenset({b":method", b":path", b":authority", b":scheme", b":protocol", b"host", b"cookie"})
 SCHEMES = frozenset({b"http", b"https"})
-NONE: dict[bytes, bytes] = {}
+CONNECT = (b":method", b"CONNECT")
+HEAD = (b":method", b"HEAD")
 
 
 class Refused(Exception):
@@ -39,6 +40,8 @@ class Request:
         self.method = special[b":method"].decode("latin-1").upper()
         if self.method == "CONNECT" and self.protocol != b"websocket":
             raise Refused(501, "CONNECT is for WebSockets only")
+        if self.protocol is not None and special[b":method"] != b"CONNECT":
+            raise Refused(400, "a protocol comes with CONNECT only")
         if special[b":scheme"] not in SCHEMES:
             raise Refused(400, "the scheme is neither http nor https")
         self.raw_path, self.path, self.query = split_target(special[b":path"])

@@ -1,14 +1,16 @@
 """One request and its answer, as an ASGI application sees them (ASGI 3, HTTP 2.1)."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from services.gateway.http2 import response
 from services.gateway.http2.patience import Patience
-from services.gateway.http2.ready import question
-from services.gateway.http2.request import Header, Request
+from services.gateway.http2.ready import AT_HAND, Question
+from services.gateway.http2.request import HEAD, Header, Refused, Request
 from services.gateway.http2.sender import ClientGone
+from services.gateway.http2.statistics import Event
 
 if TYPE_CHECKING:
     from services.gateway.http2.connection import Http2Connection
@@ -23,16 +25,19 @@ class Stream:
     """A request on a connection. Nothing here waits unless the application is ahead of the client."""
 
     __slots__ = (
-        "_chunks", "_connection", "_gone", "_head", "_readable", "_sender", "_silent", "_status", "_task", "_told",
-        "_trailers", "_writable", "answered", "body_patience", "ended", "received", "request", "sent",
+        "_asked", "_chunks", "_connection", "_fields", "_gone", "_head", "_readable", "_sender", "_silent", "_status",
+        "_task", "_told", "_trailers", "_writable", "answered", "body_patience", "ended", "received", "request", "sent",
         "stall_patience", "stream_id", "unread",
     )  # fmt: skip
 
-    def __init__(self, connection: "Http2Connection", stream_id: int, request: Request, ended: bool) -> None:
+    request: Request  # as soon as it has begun
+
+    def __init__(self, connection: "Http2Connection", stream_id: int, fields: Sequence[Header], ended: bool) -> None:
         self._connection = connection
         self._sender = connection.sender
         self.stream_id = stream_id
-        self.request = request
+        self._fields = fields  # of the request's head, as they came
+        self._asked: Question | None = None
         self.received = 0  # bytes of the request's body
         self.unread = 0  # of which the application has not taken yet
         self.sent = 0  # bytes of the answer's body, handed to the connection
@@ -54,9 +59,16 @@ class Stream:
     # What the connection tells
 
     def begin(self) -> None:
-        """Call the application, unless the client has changed its mind."""
-        if not (self._gone or self._answer_at_once()):
-            self._task = self._connection.engine.loop.create_task(self._run())
+        """Call the application, unless the client has changed its mind or the answer is at hand."""
+        if self._gone or self._answer_at_once():
+            return
+        engine = self._connection.engine
+        try:
+            self.request = Request(self._fields, engine.limits)
+        except Refused as refused:
+            self._refuse(refused)
+        else:
+            self._task = engine.loop.create_task(self._run())
 
     def cancel(self) -> None:
         """Stop the application: the server ends."""
@@ -206,18 +218,25 @@ class Stream:
 
     def _answer_at_once(self) -> bool:
         """Send what the application has at hand for a request without a body, if it has."""
-        request, at_hand = self.request, self._connection.engine.at_hand
-        if at_hand is None or request.method != "GET" or not self.ended:
+        connection, at_hand = self._connection, self._connection.engine.at_hand
+        if at_hand is None or not self.ended:
             return False
-        connection = self._connection
-        asked = question(request.raw_path, request.query, connection.scheme, connection.client, request.headers)
-        ready = at_hand(asked)
-        if ready is None:
-            return False
-        self._status, self._head = ready.status, response.head(ready.status, ready.headers)
+        self._asked = (connection.scheme, connection.client_host, *self._fields)
+        ready = at_hand(self._asked)
+        if ready is not None:
+            self._answer(ready.status, ready.headers, ready.body)
+        return ready is not None
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer for the application."""
+        self._connection.engine.events[Event.REFUSED_REQUESTS] += 1
+        self._silent = HEAD in self._fields
+        self._answer(refused.status, *response.refusal(refused.status, refused.detail))
+
+    def _answer(self, status: int, headers: list[Header], body: bytes) -> None:
+        self._status, self._head = status, response.head(status, headers)
         with suppress(ClientGone):
-            self._send_body(ready.body, more=False)
-        return True
+            self._send_body(body, more=False)
 
     async def _run(self) -> None:
         try:
@@ -247,7 +266,7 @@ class Stream:
             "client": connection.client,
             "server": connection.server,
             "state": connection.engine.state.copy(),
-            "extensions": {"http.response.trailers": {}, "http.response.early_hint": {}, **connection.engine.extensions},
+            "extensions": {"http.response.trailers": {}, "http.response.early_hint": {}, AT_HAND: self._asked},
         }
 
     def _fail(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.errors import ClientGone
-from services.gateway.http2.ready import AT_HAND, Question, Ready, question
+from services.gateway.http2.ready import AT_HAND, Ready
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
 from services.gateway.pipeline.repeats import Repeats
 
@@ -15,7 +15,7 @@ BODILESS = frozenset({204, 304})  # statuses
 
 
 class Edge:
-    """The ASGI application for HTTP: one exchange a request."""
+    """The ASGI application for HTTP: one exchange a request. What may come again is remembered."""
 
     def __init__(self, handler: Handler, repeats: Repeats) -> None:
         self._handler = handler
@@ -23,16 +23,13 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        asked = _question(scope)
-        ready = self.repeats.answer(asked) if asked is not None and AT_HAND not in scope.get("extensions", ()) else None
-        if ready is not None:
-            return await _send(ready, send)
         exchange = Exchange.from_scope(scope, receive)
         try:
             answer = await self._handler(exchange)
         except ClientGone:
             return
         headers = _headers(answer, exchange)
+        asked = scope.get("extensions", {}).get(AT_HAND)
         if asked is not None:
             self.repeats.remember(asked, exchange, answer)
         if exchange.hints and answer.status == 200 and _takes_hints(scope):
@@ -41,13 +38,6 @@ class Edge:
             return await _send(Ready(answer.status, headers, b"" if exchange.method == "HEAD" else answer.body), send)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await _send_stream(answer.stream, exchange, send)
-
-
-def _question(scope: Scope) -> Question | None:
-    """What is asked; None where it is no reading."""
-    if scope["method"] != "GET":
-        return None
-    return question(scope["raw_path"], scope["query_string"], scope["scheme"], scope["client"], scope["headers"])
 
 
 async def _send(answer: Ready, send: Send) -> None:

@@ -81,9 +81,9 @@ class Repeats:
 
     def remember(self, question: Question, exchange: Exchange, answer: Answer) -> None:
         """Keep what was found for a question, if all policies can do their part again."""
-        if exchange.recall is None or exchange.kept is None or exchange.charge is None or answer.status != 200:
+        if exchange.recall is None or exchange.kept is None or exchange.charge is None:
             return
-        if not UNREPEATABLE.isdisjoint(exchange.headers):
+        if exchange.method != "GET" or answer.status != 200 or not UNREPEATABLE.isdisjoint(exchange.headers):
             return
         if sum(len(name) + len(value) for name, value in exchange.headers.items()) > MOST_BYTES:
             return

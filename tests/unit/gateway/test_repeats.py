@@ -9,7 +9,7 @@ from services.gateway.limits.counts import Outcome
 from services.gateway.pipeline import repeats
 from services.gateway.pipeline.repeats import CHANGING
 from services.kit import telemetry
-from tests.unit.gateway.harness import USER, Harness, gateway
+from tests.unit.gateway.harness import USER, Harness, as_served, gateway
 
 PATH = "/api/prices"
 
@@ -96,7 +96,7 @@ async def test_an_api_key_that_is_revoked_counts_no_longer(harness: Harness) -> 
 async def test_another_client_pays_from_its_own_quota(harness: Harness) -> None:
     for _ in range(3):
         last = await ask(harness)
-    elsewhere = httpx.ASGITransport(app=harness.app, client=("192.0.2.99", 4000))
+    elsewhere = httpx.ASGITransport(app=as_served(harness.app), client=("192.0.2.99", 4000))
     async with httpx.AsyncClient(transport=elsewhere, base_url="http://gateway") as other:
         theirs = await other.get(PATH)
     left = [int(answer.headers["ratelimit"].split(";r=")[1].split(";")[0]) for answer in (last, theirs)]

@@ -1,5 +1,6 @@
 """As many requests are recorded as was asked for, however they are answered."""
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -35,5 +36,5 @@ def test_all_or_none(short_cut: bool) -> None:
 def test_the_distances_are_not_regular() -> None:
     sampler = Sampler(0.1, Random(1))
     taken = [number for number in range(1000) if sampler.take()]
-    distances = {after - before for before, after in zip(taken, taken[1:], strict=False)}
+    distances = {after - before for before, after in pairwise(taken)}
     assert len(distances) > 10
