@@ -1,6 +1,6 @@
 import { act, render, screen } from '@testing-library/react';
 import { useState, type ReactNode } from 'react';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ConnectionBadge } from '@/components/layouts/connection-badge';
 import { SocketProvider, usePriceUpdates } from '@/contexts/SocketContext';
 import { SocketService } from '@/services/socketService';
@@ -23,6 +23,14 @@ function connect(children: ReactNode): { transport: FakeTransport; show: (childr
   return { transport, show, leave: unmount };
 }
 
+/** The reader looks at the page, or at another. */
+function look(visible: boolean): void {
+  vi.spyOn(document, 'hidden', 'get').mockReturnValue(!visible);
+  document.dispatchEvent(new Event('visibilitychange'));
+}
+
+afterEach(() => { vi.restoreAllMocks(); });
+
 describe('usePriceUpdates', () => {
   test('subscribes to prices, hands on what comes, and unsubscribes at the end', () => {
     const { transport, show } = connect(<LastPrice />);
@@ -35,6 +43,19 @@ describe('usePriceUpdates', () => {
     expect(transport.sent).toEqual([
       { event: 'subscribe', payload: ['prices'] },
       { event: 'unsubscribe', payload: ['prices'] },
+    ]);
+  });
+
+  test('a page in the background asks for one update a second, and for all again when it is looked at', () => {
+    const { transport } = connect(<LastPrice />);
+    act(() => { transport.open(); });
+    transport.sent = [];
+    look(false);
+    look(true);
+
+    expect(transport.sent).toEqual([
+      { event: 'subscribe', payload: ['prices'], options: { hz: 1 } },
+      { event: 'subscribe', payload: ['prices'] },
     ]);
   });
 

@@ -6,6 +6,9 @@ import type { PriceUpdate } from '@/lib/prices/quote';
 import type { EventName, ServerEvents } from '@/services/events';
 import { socketService, type ConnectionState, type SocketService } from '@/services/socketService';
 
+/** Updates per second for a page in the background: enough to be up to date at a glance. */
+const HIDDEN_HZ = 1;
+
 const SocketContext = createContext<SocketService>(socketService);
 
 interface SocketProviderProps {
@@ -27,11 +30,16 @@ function useConnection(service: SocketService): void {
     const retry = (): void => {
       if (!document.hidden) service.retryNow();
     };
+    const follow = (): void => {
+      service.slowDown(document.hidden ? HIDDEN_HZ : undefined);
+      retry();
+    };
+    follow();
     window.addEventListener('online', retry);
-    document.addEventListener('visibilitychange', retry);
+    document.addEventListener('visibilitychange', follow);
     return () => {
       window.removeEventListener('online', retry);
-      document.removeEventListener('visibilitychange', retry);
+      document.removeEventListener('visibilitychange', follow);
       service.off('hello', takeServerTime);
       service.disconnect();
     };

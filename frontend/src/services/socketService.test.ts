@@ -218,6 +218,52 @@ describe('subscriptions', () => {
     expect(transport.sent).toEqual([]);
   });
 
+  test('a wish for fewer updates is sent along, and channels with the same wish in one request', async () => {
+    service.subscribe(['prices', 'candles:BTC-USD:1m'], { hz: 2 });
+    service.subscribe(['notifications']);
+    transport.lose();
+    transport.sent = [];
+    service.retryNow();
+    transport.open();
+    await settle();
+
+    expect(transport.sent).toEqual([
+      { event: 'subscribe', payload: ['prices', 'candles:BTC-USD:1m'], options: { hz: 2 } },
+      { event: 'subscribe', payload: ['notifications'] },
+    ]);
+  });
+
+  test('of several wishes for a channel the fastest holds, for as long as it is there', () => {
+    service.subscribe(['prices'], { hz: 2 });
+    service.subscribe(['prices'], { hz: 1 });
+    service.subscribe(['prices']);
+    service.unsubscribe(['prices']);
+    service.unsubscribe(['prices'], { hz: 1 });
+    service.unsubscribe(['prices'], { hz: 2 });
+
+    expect(transport.sent).toEqual([
+      { event: 'subscribe', payload: ['prices'], options: { hz: 2 } },
+      { event: 'subscribe', payload: ['prices'] },
+      { event: 'subscribe', payload: ['prices'], options: { hz: 2 } },
+      { event: 'unsubscribe', payload: ['prices'] },
+    ]);
+  });
+
+  test('a page that nobody looks at gets fewer updates, until somebody does', () => {
+    service.subscribe(['prices']);
+    service.slowDown(1);
+    service.slowDown(1);
+    service.subscribe(['candles:BTC-USD:1m']);
+    service.slowDown();
+
+    expect(transport.sent).toEqual([
+      { event: 'subscribe', payload: ['prices'] },
+      { event: 'subscribe', payload: ['prices'], options: { hz: 1 } },
+      { event: 'subscribe', payload: ['candles:BTC-USD:1m'], options: { hz: 1 } },
+      { event: 'subscribe', payload: ['prices', 'candles:BTC-USD:1m'] },
+    ]);
+  });
+
   test('handlers get decoded events until they are taken off', () => {
     const prices: string[] = [];
     const handler = (data: { prices: Readonly<Record<string, { price: string }>> }): void => {

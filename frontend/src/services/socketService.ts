@@ -12,11 +12,18 @@ export interface ConnectionState {
   readonly retryAt: number | null;
 }
 
+export interface SubscribeOptions {
+  /** The most updates per second; without it as many as the channel has. The server rounds it down to a pace it knows. */
+  readonly hz?: number;
+}
+
 type Handler<E extends EventName> = (payload: ServerEvents[E]) => void;
 type Topics = { readonly [E in EventName]: Topic<ServerEvents[E]> };
 
 /** The first retry comes within half a second, no retry later than five seconds. */
 const RECONNECT = { base: 500, cap: 5000 };
+/** As many updates as a channel has. */
+const FULL = Infinity;
 const IDLE: ConnectionState = { status: 'disconnected', retryAt: null };
 
 /** One live connection for the whole page. What was subscribed and who was authenticated survives reconnections. */
@@ -33,8 +40,9 @@ export class SocketService {
     token_expiring: new Topic(record),
     session_ended: new Topic(record),
   };
-  /** How many parts of the page want each channel. */
-  readonly #channels = new Map<string, number>();
+  /** The updates per second that each part of the page wants of a channel. */
+  readonly #wishes = new Map<string, readonly number[]>();
+  #ceiling = FULL;
   #token: string | null = null;
   /** The token that the present connection was made with, or was given since. */
   #shown: string | null = null;
@@ -66,20 +74,30 @@ export class SocketService {
     if (!this.#transport.connected) return false;
     const agreed = await this.#authenticate();
     // Channels that were refused to a stranger may be open to the user.
-    if (agreed) await this.#ask('subscribe', [...this.#channels.keys()]);
+    if (agreed) await this.#subscribe(this.#wishes.keys());
     return agreed;
   }
 
-  subscribe(channels: readonly string[]): void {
-    const added = channels.filter((channel) => !this.#channels.has(channel));
-    for (const channel of channels) this.#channels.set(channel, (this.#channels.get(channel) ?? 0) + 1);
-    if (this.#transport.connected) void this.#ask('subscribe', added);
+  /** Of several wishes for one channel the fastest is granted. */
+  subscribe(channels: readonly string[], { hz = FULL }: SubscribeOptions = {}): void {
+    const changed = channels.filter((channel) => this.#pace(channel) < hz);
+    for (const channel of channels) this.#wishes.set(channel, [...(this.#wishes.get(channel) ?? []), hz]);
+    if (this.#transport.connected) void this.#subscribe(changed);
   }
 
-  unsubscribe(channels: readonly string[]): void {
-    const removed = channels.filter((channel) => this.#channels.get(channel) === 1);
-    for (const channel of channels) this.#release(channel);
-    if (this.#transport.connected) void this.#ask('unsubscribe', removed);
+  /** Takes back a wish, with the options that it was made with. */
+  unsubscribe(channels: readonly string[], { hz = FULL }: SubscribeOptions = {}): void {
+    const changed = channels.filter((channel) => this.#release(channel, hz));
+    if (!this.#transport.connected) return;
+    void this.#unsubscribe(changed.filter((channel) => !this.#wishes.has(channel)));
+    void this.#subscribe(changed.filter((channel) => this.#wishes.has(channel)));
+  }
+
+  /** Slows all channels down, for a page that nobody looks at; without a number the page is looked at again. */
+  slowDown(hz = FULL): void {
+    if (hz === this.#ceiling) return;
+    this.#ceiling = hz;
+    if (this.#transport.connected) void this.#subscribe(this.#wishes.keys());
   }
 
   on<E extends EventName>(event: E, handler: Handler<E>): void {
@@ -124,7 +142,7 @@ export class SocketService {
     if (this.#shown !== null) this.refused.set(false);
     // A newer token came while the handshake was under way.
     if (this.#token !== null && this.#token !== this.#shown && this.#token !== this.#spent) await this.#authenticate();
-    await this.#ask('subscribe', [...this.#channels.keys()]);
+    await this.#subscribe(this.#wishes.keys());
   }
 
   #lost(): void {
@@ -162,23 +180,44 @@ export class SocketService {
     return agreed;
   }
 
-  async #ask(event: 'subscribe' | 'unsubscribe', channels: readonly string[]): Promise<void> {
-    if (channels.length > 0) await this.#request(event, channels);
+  /** One request for all channels of the same pace. */
+  async #subscribe(channels: Iterable<string>): Promise<void> {
+    const groups = new Map<number, string[]>();
+    for (const channel of channels) {
+      const hz = Math.min(this.#pace(channel), this.#ceiling);
+      groups.set(hz, [...(groups.get(hz) ?? []), channel]);
+    }
+    const requests = [...groups].map(([hz, group]) => this.#request('subscribe', group, ...(hz === FULL ? [] : [{ hz }])));
+    await Promise.all(requests);
+  }
+
+  async #unsubscribe(channels: readonly string[]): Promise<void> {
+    if (channels.length > 0) await this.#request('unsubscribe', channels);
   }
 
   /** The acknowledgement, or null when the connection was lost before it came: it is repeated on reconnection. */
-  async #request(event: string, payload: unknown): Promise<unknown> {
+  async #request(event: string, ...payload: readonly unknown[]): Promise<unknown> {
     try {
-      return await this.#transport.request(event, payload);
+      return await this.#transport.request(event, ...payload);
     } catch {
       return null;
     }
   }
 
-  #release(channel: string): void {
-    const count = this.#channels.get(channel) ?? 0;
-    if (count > 1) this.#channels.set(channel, count - 1);
-    else this.#channels.delete(channel);
+  /** The fastest that is wished for; 0 when nobody wants the channel. */
+  #pace(channel: string): number {
+    return Math.max(0, ...(this.#wishes.get(channel) ?? []));
+  }
+
+  /** Whether that changes what the page wants of the channel. */
+  #release(channel: string, hz: number): boolean {
+    const before = this.#pace(channel);
+    const wishes = [...(this.#wishes.get(channel) ?? [])];
+    const index = wishes.indexOf(hz);
+    if (index >= 0) wishes.splice(index, 1);
+    if (wishes.length > 0) this.#wishes.set(channel, wishes);
+    else this.#wishes.delete(channel);
+    return this.#pace(channel) !== before;
   }
 
   #dispatch(event: string, payload: unknown): void {

@@ -19,8 +19,8 @@ export interface Transport {
   onRefused(handler: (reason: string) => void): void;
   /** The connection ended, or could not be made. */
   onLost(handler: (reason: string) => void): void;
-  /** Sends an event and resolves with its acknowledgement; rejects when none comes in time. */
-  request(event: string, payload: unknown): Promise<unknown>;
+  /** Sends an event with its arguments and resolves with its acknowledgement; rejects when none comes in time. */
+  request(event: string, ...payload: readonly unknown[]): Promise<unknown>;
 }
 
 const TIMEOUT_MS = 4000;
@@ -55,7 +55,7 @@ export function createTransport(): Transport {
       socket.on('disconnect', handler);
       socket.on('connect_error', (error) => { if (socket.active) handler(error.message); });
     },
-    request: (event, payload) => socket.timeout(TIMEOUT_MS).emitWithAck(event, payload) as Promise<unknown>,
+    request: (event, ...payload) => socket.timeout(TIMEOUT_MS).emitWithAck(event, ...payload) as Promise<unknown>,
   };
 }
 

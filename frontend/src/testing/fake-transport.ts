@@ -3,6 +3,7 @@ import type { Credentials, Transport } from '@/services/transport';
 interface Sent {
   readonly event: string;
   readonly payload: unknown;
+  readonly options?: unknown;
 }
 
 /** A connection that does what the test says, and remembers what it was asked to do. */
@@ -47,8 +48,8 @@ export class FakeTransport implements Transport {
     this.#event = handler;
   }
 
-  request(event: string, payload: unknown): Promise<unknown> {
-    this.sent.push({ event, payload });
+  request(event: string, payload: unknown, options?: unknown): Promise<unknown> {
+    this.sent.push(options === undefined ? { event, payload } : { event, payload, options });
     return Promise.resolve(this.answers[event] ?? {});
   }
 
