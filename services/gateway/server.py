@@ -65,10 +65,15 @@ def check_ports(config: Config) -> None:
 class HttpServer:
     """Serves an ASGI application until it is drained."""
 
-    def __init__(self, app: ASGIApp, config: Config, engine: str = "ngh2") -> None:
+    def __init__(self, app: ASGIApp, config: Config, engine: str = "ngh2", *, connections_per_client: int = 0) -> None:
         self._app = app
         self._config = config
         self._engine = engine  # of HTTP/2: ours on ngh2, or Hypercorn's own
+        self._limits = Limits(
+            streams=config.h2_max_concurrent_streams,
+            connections_per_client=connections_per_client,
+            idle_timeout=config.keep_alive_timeout,
+        )
         self._stopping = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
@@ -83,8 +88,7 @@ class HttpServer:
     def _serve(self, sockets: Sockets) -> Coroutine[None, None, None]:
         config, stop = self._config, self._stopping.wait
         if self._engine == "ngh2":
-            limits = Limits(streams=config.h2_max_concurrent_streams, idle_timeout=config.keep_alive_timeout)
-            return serve(self._app, config, sockets=sockets, shutdown_trigger=stop, limits=limits)
+            return serve(self._app, config, sockets=sockets, shutdown_trigger=stop, limits=self._limits)
         app = cast("ASGIFramework", self._app)  # the same protocol, written down twice
         return worker_serve(wrap_app(app, 0, "asgi"), config, sockets=sockets, shutdown_trigger=stop)
 

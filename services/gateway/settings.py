@@ -38,6 +38,21 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         default="ngh2",
         choices=("ngh2", "hypercorn"),
     )
+    connections_per_client: int = setting(
+        "CV_GATEWAY_CONNECTIONS_PER_CLIENT",
+        "Connections that one address (a /64 of IPv6) may have open at a time, over both ports; 0: any number, for "
+        "behind a proxy all clients are one address",
+        default=0,
+        minimum=0,
+        maximum=1_000_000,
+    )
+    streams_per_connection: int = setting(
+        "CV_GATEWAY_STREAMS_PER_CONNECTION",
+        "Requests that may be open at a time on an HTTP/2 connection",
+        default=250,
+        minimum=1,
+        maximum=10_000,
+    )
     realtime_url: str = setting(
         "CV_REALTIME_URL", "Where /socket.io/ is forwarded to", default="http://127.0.0.1:8002", url=True
     )
@@ -90,6 +105,8 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         problems += [problem for entry in self.tiers if (problem := _tier_problem(entry))]
         if (self.tls_cert is None) != (self.tls_key is None):
             problems.append("CV_GATEWAY_TLS_CERT and CV_GATEWAY_TLS_KEY go together; only one of them is set")
+        if self.connections_per_client and self.http2_engine != "ngh2":
+            problems.append("CV_GATEWAY_CONNECTIONS_PER_CLIENT needs CV_GATEWAY_HTTP2_ENGINE=ngh2")
         if problems:
             raise SettingsError(problems)
 

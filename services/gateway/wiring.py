@@ -85,7 +85,8 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
     ]
     sockets = WebSocketForwarder(session, target, settings.trusted_proxy_hops, runtime.stopping)
     app = application(routes, parts, sockets)
-    runtime.serve(HttpServer(app, _hypercorn(settings), settings.http2_engine))
+    connections = settings.connections_per_client
+    runtime.serve(HttpServer(app, _hypercorn(settings), settings.http2_engine, connections_per_client=connections))
     runtime.background("stats", lambda: runtime.stats.run(bus))
 
 
@@ -129,7 +130,9 @@ async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored
 
 def _hypercorn(settings: Settings) -> Config:
     certificate = _certificate(settings)
-    return hypercorn_config(settings.host, settings.port, settings.tls_port, certificate, settings.workers)
+    config = hypercorn_config(settings.host, settings.port, settings.tls_port, certificate, settings.workers)
+    config.h2_max_concurrent_streams = settings.streams_per_connection
+    return config
 
 
 def _certificate(settings: Settings) -> Certificate | None:

@@ -11,6 +11,7 @@ from services.gateway.http2.connection import Http2Connection
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.meter import PREFACE
 from services.gateway.http2.statistics import Event
+from services.gateway.pipeline.identity import network_of
 
 Stock = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -24,7 +25,7 @@ class Door:
         self.undecided: set[Front] = set()
         self.closing = False
         self._empty = asyncio.Event()
-        self._clients: Counter[str] = Counter()  # connections by address, when they are limited
+        self._clients: Counter[str] = Counter()  # open connections of both protocols on all ports, by network
 
     def admit(self, client: str) -> bool:
         """Whether a client may have one more connection; if so, it is to be let out again."""
@@ -70,7 +71,7 @@ class Front(asyncio.Protocol):
         """Hand over at once what TLS has negotiated."""
         self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
-        self._client = name[0] if isinstance(name, tuple) else ""
+        self._client = network_of(name[0]) if isinstance(name, tuple) else ""
         self._admitted = self._door.admit(self._client)
         if not self._admitted:
             self._transport.abort()
@@ -129,14 +130,28 @@ class Front(asyncio.Protocol):
 
     def _hand_over(self, transport: asyncio.Transport, data: bytes) -> None:
         """Leave a WebSocket to Hypercorn, with what has arrived of it."""
-        reader = asyncio.StreamReader(loop=self._door.engine.loop)
-        protocol = asyncio.StreamReaderProtocol(reader, self._serve_websocket, loop=self._door.engine.loop)
+        protocol = WebSocketFront(self._door, self._client)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)
 
-    async def _serve_websocket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._door.stock(reader, writer)
-        finally:
-            self._door.let_out(self._client)
+
+class WebSocketFront(asyncio.StreamReaderProtocol):
+    """A connection that Hypercorn serves.
+
+    Its client is let out when the connection ends: Hypercorn's own end comes when the next ping would have been due.
+    """
+
+    def __init__(self, door: Door, client: str) -> None:
+        super().__init__(asyncio.StreamReader(loop=door.engine.loop), door.stock, loop=door.engine.loop)
+        self._let_out = partial(door.let_out, client)
+
+    def eof_received(self) -> bool:
+        """Close: a WebSocket has no half that could stay open."""
+        super().eof_received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        super().connection_lost(exc)
+        self._let_out()

@@ -12,7 +12,7 @@ class Limits:
 
     # Streams and connections
     streams: int = 250  # open at the same time on a connection; more are refused with REFUSED_STREAM
-    connections_per_client: int = 0  # open at the same time from one address; 0: no limit (a proxy is one address)
+    connections_per_client: int = 0  # open at the same time from an address or a /64 of IPv6, on all ports; 0: no limit
     dispatched: int = 256  # requests begun in a turn of the event loop, one of each connection after the other
 
     # Flow control (RFC 9113 section 5.2): what a client may send before the application has read it

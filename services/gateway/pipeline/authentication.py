@@ -9,8 +9,8 @@ from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 
 from services.gateway.api_keys import Holder
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+from services.gateway.pipeline.identity import network_of
 from services.gateway.pipeline.problems import CHALLENGE
-from services.gateway.pipeline.rate_limit import network_of
 from services.kit.caller import Caller
 from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated
 from services.kit.tokens import Claims

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Awaitable
+from functools import lru_cache
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 
@@ -31,3 +32,17 @@ def client_address(peer: str, forwarded_for: str, trusted_hops: int) -> str:
         return str(ipaddress.ip_address(chain[0].strip("[]")))
     except ValueError:
         return peer
+
+
+@lru_cache(maxsize=10_000)
+def network_of(address: str) -> str:
+    """What of an address counts as one client: one IPv6 customer has a /64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 6 and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    if parsed.version == 6:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

@@ -3,7 +3,6 @@
 They are told in the RateLimit fields (IETF draft-ietf-httpapi-ratelimit-headers-11).
 """
 
-import ipaddress
 import math
 from collections.abc import Awaitable, Mapping
 from functools import lru_cache, partial
@@ -12,6 +11,7 @@ from typing import Protocol
 from services.gateway.limits.counts import Counts, Outcome
 from services.gateway.limits.gcra import Decision, Limit, Rule
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Headers
+from services.gateway.pipeline.identity import network_of
 from services.gateway.transcoding.catalog import Policy, Rate
 from services.kit.errors import TooManyRequests
 
@@ -126,20 +126,6 @@ def subject_of(exchange: Exchange) -> tuple[str, str]:
     if caller.user_id:
         return "user", caller.user_id
     return "ip", network_of(exchange.client_ip)
-
-
-@lru_cache(maxsize=10_000)
-def network_of(address: str) -> str:
-    """What of an address counts as one client: one IPv6 customer has a /64."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 6 and parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 def fields(kind: str, limit: Limit, decision: Decision) -> Headers:

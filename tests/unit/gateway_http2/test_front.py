@@ -1,0 +1,69 @@
+"""Who is let in at the door, and who counts as one client there."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypercorn.config import Config
+
+from services.gateway.http2.engine import Engine
+from services.gateway.http2.front import Door, Front
+from services.gateway.http2.limits import Limits
+from services.gateway.http2.statistics import Event
+
+
+class FakeTransport(asyncio.Transport):
+    """A connection from an address."""
+
+    def __init__(self, address: Any) -> None:
+        super().__init__({"peername": address})
+        self.refused = False
+
+    def abort(self) -> None:
+        self.refused = True
+
+
+async def unused(*arguments: Any) -> None:
+    raise AssertionError("nothing is asked here")
+
+
+def door(most: int) -> Door:
+    return Door(Engine(unused, Config(), Limits(connections_per_client=most), {}), unused)
+
+
+def come(door: Door, address: Any) -> tuple[Front, bool]:
+    """A connection, and whether it was let in."""
+    front, transport = Front(door), FakeTransport(address)
+    front.connection_made(transport)
+    return front, not transport.refused
+
+
+@pytest.mark.parametrize(
+    ("address", "same", "other"),
+    [
+        (("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.2", 1)),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8::ffff:1", 1, 0, 0), ("2001:db8:0:1::1", 1, 0, 0)),
+        (("::ffff:192.0.2.1", 1, 0, 0), ("192.0.2.1", 2), ("::ffff:192.0.2.2", 1, 0, 0)),
+        (("fe80::1%eth0", 1, 0, 2), ("fe80::2%eth0", 1, 0, 2), ("2001:db8::1", 1, 0, 0)),
+    ],
+)
+async def test_an_address_or_a_network_of_ipv6_counts_as_one_client(address: Any, same: Any, other: Any) -> None:
+    limited = door(1)
+    assert [come(limited, who)[1] for who in (address, same, other)] == [True, False, True]
+
+
+async def test_who_is_refused_is_counted_and_takes_no_room() -> None:
+    limited, address = door(2), ("192.0.2.1", 1)
+    first, *_ = [come(limited, address)[0] for _ in range(2)]
+    refused = [come(limited, address) for _ in range(3)]
+    for front, _ in refused:
+        front.connection_lost(None)
+    assert limited.engine.events[Event.REFUSED_CONNECTIONS] == 3
+    first.connection_lost(None)
+    assert [come(limited, address)[1] for _ in range(2)] == [True, False]
+
+
+async def test_without_a_limit_everybody_is_let_in() -> None:
+    unlimited = door(0)
+    assert all(come(unlimited, ("192.0.2.1", port))[1] for port in range(500))
+    assert Event.REFUSED_CONNECTIONS not in unlimited.engine.events
