@@ -2,7 +2,7 @@
 # Settings (CV_…, OTEL_…) are taken from the environment or the command line: make up CV_GATEWAY_PORT=9001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-unit check format proto profile bench bench-gateway config-doc lock doctor clean
+.PHONY: help setup up down status test test-unit check format proto profile bench bench-gateway bench-realtime config-doc lock doctor clean
 
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -46,6 +46,9 @@ bench: ## Measure the figures of the design (ARGS="feeds" selects)
 
 bench-gateway: ## Measure the gateway beside its peers; writes docs/benchmarks/gateway.md (ARGS=--quick)
 	@scripts/setup python && exec $(PYTHON) -m bench.gateway $(ARGS)
+
+bench-realtime: ## Measure realtime beside python-socketio and Node; writes docs/benchmarks/realtime.md (ARGS="fanout idle" selects)
+	@scripts/setup python && exec $(PYTHON) -m bench.realtime $(ARGS)
 
 config-doc: ## Write docs/configuration.md and the stack table from what the code declares
 	@scripts/setup python && exec $(PYTHON) scripts/config_doc.py

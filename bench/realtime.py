@@ -1,6 +1,6 @@
 """What realtime reaches, line by line of its goal, beside python-socketio and Node. Writes docs/benchmarks/realtime.md.
 
-make bench ARGS="realtime [fanout] [scale] [idle] [ticks] [storm] [nodes] [slow] [--seconds 5]"
+make bench-realtime ARGS="[fanout] [scale] [idle] [ticks] [storm] [nodes] [slow] [--seconds 5]"
 
 The clients are one compiled process, so that they are not what is measured. Each part keeps its last results; the page
 is written from all of them. Needs gcc, Node and npm.

@@ -31,7 +31,7 @@ async def kill_one_of_two(place: Place) -> dict[str, Any]:
     (place.folder / "tokens.json").write_text(json.dumps({user: token(user) for user in users}))
     async with AsyncExitStack() as stack:
         bus, found = await stack.enter_async_context(feed.neighbours(place.first_port, place.folder))
-        running = [await node(stack, place, number, found | UNLIMITED, core=None) for number in range(2)]
+        running = [await node(stack, place, number, found | UNLIMITED) for number in range(2)]
         stack.callback(asyncio.ensure_future(feed.rounds(bus, 20, 5)).cancel)
         url = await stack.enter_async_context(relay(place.port + 5, [place.port, place.port + 1]))
         clients = await _clients(url, place)

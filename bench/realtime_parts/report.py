@@ -25,7 +25,7 @@ def page(results: Mapping[str, Rows]) -> str:
 
 _HEAD = """# Realtime: what it costs and what it holds
 
-Written by `make bench ARGS=realtime`; each part by `make bench ARGS="realtime fanout"` and so on. The node is the whole
+Written by `make bench-realtime`; each part by `make bench-realtime ARGS=fanout` and so on. The node is the whole
 service, with prices that come over NATS. Clients (C, one process) and servers share two cores, and other work may run
 on them: costs are CPU time, side by side; of delays the middle one of three runs counts where the runs are listed.
 """

@@ -17,6 +17,7 @@ async def fanout(place: Place, seconds: float) -> Rows:
     loads = {
         "one frame, 500 × 20": Load(sockets=500, hertz=20, seconds=seconds),
         "one frame, 2,000 × 5": Load(sockets=2000, hertz=5, seconds=seconds),
+        "one frame, 5,000 × 1": Load(sockets=5000, hertz=1, seconds=max(seconds, 10.0), warmup=6.0),
         "20 channels, 500 × 5": Load(sockets=500, hertz=5, symbols=20, apart=True, seconds=seconds),
     }
     rows = []
