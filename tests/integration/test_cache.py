@@ -253,9 +253,18 @@ async def test_what_has_changed_is_forgotten_even_when_the_callers_time_is_over(
         assert await other.get("user:1") is None
 
 
-async def test_a_caller_whose_time_is_over_leaves_a_trip_to_the_others(shared):
-    with deadline.within(0), pytest.raises(DeadlineExceeded):
-        await shared.peek("user:1")
+async def test_a_caller_whose_time_is_over_leaves_the_trip_to_the_others(store, shared):
     await shared.put("user:1", b"value", 60)
-    first = asyncio.create_task(shared.peek("user:1"))
-    assert (await first).data == b"value"
+    await store.client.execute_command("CLIENT", "PAUSE", 500)
+    with deadline.within(0.1):
+        impatient = asyncio.create_task(shared.peek("user:1"))
+    patient = asyncio.create_task(shared.peek("user:1"))
+    with pytest.raises(DeadlineExceeded):
+        await impatient
+    assert (await patient).data == b"value"
+
+
+async def test_what_has_expired_is_not_sent(shared):
+    with deadline.within(0), pytest.raises(DeadlineExceeded):
+        await shared.put("user:1", b"value", 60)
+    assert (await shared.peek("user:1")).data is None
