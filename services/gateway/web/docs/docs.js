@@ -1,154 +1,83 @@
-// Shows /openapi.json: operations by tag, their parameters, schemas, a curl line, and a button that tries GETs.
+// Shows /openapi.json: operations by tag, each with what it takes and gives, an example of both, and a curl line.
 
-const MAX_SHOWN = 20_000; // characters of an answer
+import { codeBlock, jsonOf } from "./code.js";
+import { element, section, text } from "./element.js";
+import { bodyOf, curl, needsToken, streams } from "./request.js";
+import { fieldTable, parameterTable, resolve } from "./schema.js";
+import { tryIt } from "./try.js";
 
-/** An element with properties and children; text is always text, never markup. */
-function element(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
+const media = (response) => Object.values(response.content)[0];
 
-const resolve = (api, schema) =>
-  schema?.$ref ? schema.$ref.slice(2).split("/").reduce((node, part) => node[part], api) : schema;
-
-/** What a value of a schema looks like. */
-function example(api, schema, seen = []) {
-  if (schema?.$ref) {
-    return seen.includes(schema.$ref) ? {} : example(api, resolve(api, schema), [...seen, schema.$ref]);
-  }
-  if (!schema) return null;
-  if (schema.anyOf) return example(api, schema.anyOf[0], seen);
-  if (schema.enum) return schema.enum.find((name) => !name.endsWith("_UNSPECIFIED")) ?? schema.enum[0];
-  if (schema.type === "array") return schema.items ? [example(api, schema.items, seen)] : [];
-  if (schema.type === "object") {
-    const fields = Object.entries(schema.properties ?? {});
-    return Object.fromEntries(fields.map(([name, field]) => [name, example(api, field, seen)]));
-  }
-  if (schema.format === "date-time") return "2026-01-31T12:00:00Z";
-  return { integer: 0, number: 0, boolean: false, string: "string" }[schema.type] ?? null;
-}
-
-const typeName = (schema) =>
-  schema.$ref?.split("/").pop() ?? (schema.type === "array" ? `${typeName(schema.items)}[]` : schema.format ?? schema.type ?? "any");
-
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-
-function curl(api, path, verb, operation) {
-  const parts = ["curl", "-sS"];
-  if (verb !== "get") parts.push("-X", verb.toUpperCase());
-  if (operation.security?.[0]?.bearer) parts.push("-H", quoted("Authorization: Bearer $TOKEN").replaceAll("'", '"'));
-  const body = operation.requestBody?.content["application/json"];
-  if (body) parts.push("-H", quoted("Content-Type: application/json"), "-d", quoted(JSON.stringify(example(api, body.schema))));
-  return [...parts, quoted(location.origin + path)].join(" ");
-}
-
-function parameterTable(operation) {
-  if (!operation.parameters.length) return null;
-  const rows = operation.parameters.map((parameter) =>
-    element("tr", {},
-      element("td", {}, element("code", { textContent: parameter.name })),
-      element("td", { className: "muted", textContent: `${parameter.in} · ${typeName(parameter.schema)}` }),
-      element("td", { textContent: parameter.description ?? "" })));
-  return element("section", {}, element("h4", { textContent: "Parameters" }), element("table", {}, ...rows));
-}
-
-function fieldTable(api, title, schema) {
-  const object = resolve(api, schema);
-  const rows = Object.entries(object?.properties ?? {}).map(([name, field]) => {
-    const kind = field.anyOf ? field.anyOf[0] : field;
-    return element("tr", {},
-      element("td", {}, element("code", { textContent: name })),
-      element("td", { className: "muted", textContent: typeName(kind) }),
-      element("td", { textContent: field.description ?? "" }));
+/** The example answers, one at a time, by status. */
+function answers(api, operation) {
+  const responses = Object.entries(operation.responses).map(([status, response]) => [status, resolve(api, response)]);
+  const shown = element("div", { className: "answer" });
+  const tabs = responses.map(([status, response]) => {
+    const tab = text("button", status, status < 300 ? "tab good" : "tab bad");
+    tab.type = "button";
+    tab.addEventListener("click", () => show(tab, status, response));
+    return tab;
   });
-  const shown = JSON.stringify(example(api, schema), null, 2);
-  return element("section", {},
-    element("h4", { textContent: title }),
-    rows.length ? element("table", {}, ...rows) : null,
-    element("pre", { textContent: shown }));
-}
-
-function responseList(api, operation) {
-  const rows = Object.entries(operation.responses).map(([status, response]) =>
-    element("tr", {},
-      element("td", {}, element("code", { textContent: status })),
-      element("td", { textContent: resolve(api, response).description })));
-  return element("section", {}, element("h4", { textContent: "Answers" }), element("table", {}, ...rows));
-}
-
-/** The path with the values of a form's fields in it; empty query parameters are left out. */
-function filled(path, form) {
-  const query = new URLSearchParams();
-  let target = path;
-  for (const input of form.querySelectorAll("input")) {
-    if (input.dataset.place === "path") target = target.replace(`{${input.name}}`, encodeURIComponent(input.value));
-    else if (input.value) query.append(input.name, input.value);
+  function show(chosen, status, response) {
+    for (const tab of tabs) tab.setAttribute("aria-pressed", String(tab === chosen));
+    const title = status === "200" && streams(operation) ? "each event's data" : Object.keys(response.content)[0];
+    shown.replaceChildren(text("p", response.description, "muted"), codeBlock(title, jsonOf(media(response).example)));
   }
-  return query.size ? `${target}?${query}` : target;
+  show(tabs[0], ...responses[0]);
+  return section("Answers", element("div", { className: "tabs" }, ...tabs), shown);
 }
 
-async function call(url, output) {
-  const token = document.getElementById("token").value.trim();
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const began = performance.now();
-  output.hidden = false;
-  output.textContent = "…";
-  try {
-    const answer = await fetch(url, { headers });
-    const text = await answer.text();
-    const kind = answer.headers.get("content-type") ?? "";
-    const shown = kind.includes("json") ? JSON.stringify(JSON.parse(text), null, 2) : text;
-    const limits = ["ratelimit", "age", "cache-control"].map((name) => `${name}: ${answer.headers.get(name) ?? "-"}`);
-    const took = Math.round(performance.now() - began);
-    output.textContent = `${answer.status} in ${took} ms\n${limits.join("\n")}\n\n${shown.slice(0, MAX_SHOWN)}`;
-  } catch (error) {
-    output.textContent = String(error);
-  }
-}
-
-function tryIt(path, operation) {
-  const output = element("pre", { hidden: true });
-  const fields = operation.parameters.map((parameter) => {
-    const value = parameter.name === "symbol" ? "BTC-USD" : "";
-    const input = element("input", { name: parameter.name, value, required: parameter.required });
-    input.dataset.place = parameter.in;
-    return element("label", {}, parameter.name, input);
-  });
-  const form = element("form", { className: "try" }, ...fields, element("button", { textContent: "Send" }));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    void call(filled(path, form), output);
-  });
-  return element("section", {}, element("h4", { textContent: "Try it" }), form, output);
-}
-
-function badges(policy) {
+function badges(operation) {
+  const policy = operation["x-policy"];
   if (!policy) return [];
   const texts = [policy.access, `${policy.rate.count} in ${policy.rate.seconds} s`];
+  if (policy.cost > 1) texts.push(`cost ${policy.cost}`);
   if (policy.cache_ttl) texts.push(`cached ${policy.cache_ttl} s`);
-  return texts.map((text) => element("span", { className: "badge", textContent: text }));
+  return texts.map((label) => text("span", label, "badge"));
 }
 
-function card(api, path, verb, operation) {
-  const [media, content] = Object.entries(operation.responses["200"].content)[0];
-  const streams = media === "text/event-stream";
+function titled(title, table) {
+  return table ? section(title, table) : null;
+}
+
+/** The left half: in words. */
+function explained(api, path, verb, operation) {
   const body = operation.requestBody?.content["application/json"];
-  return element("details", { className: "operation", id: operation.operationId },
-    element("summary", {},
-      element("span", { className: `verb ${verb}`, textContent: verb.toUpperCase() }),
-      element("span", { className: "path", textContent: path }),
-      element("span", { className: "muted", textContent: operation.summary }),
-      ...badges(operation["x-policy"])),
-    element("div", {},
-      element("p", { textContent: operation.description ?? operation.summary }),
-      parameterTable(operation),
-      body ? fieldTable(api, "Body", body.schema) : null,
-      fieldTable(api, streams ? "Each event's data" : "Answer", content.schema),
-      responseList(api, operation),
-      element("h4", { textContent: "From a shell" }),
-      element("pre", { textContent: curl(api, path, verb, operation) }),
-      verb === "get" && !streams ? tryIt(path, operation) : null));
+  const answer = media(operation.responses["200"]);
+  return element("div", {},
+    text("p", operation.description ?? operation.summary),
+    element("p", {}, ...badges(operation)),
+    titled("Parameters", parameterTable(operation.parameters)),
+    body ? titled("Body", fieldTable(api, body.schema, true)) : null,
+    titled(streams(operation) ? "Each event" : "Answer", fieldTable(api, answer.schema, false)),
+    streams(operation) ? null : tryIt(path, verb, operation));
+}
+
+/** The right half: by example. */
+function shownByExample(api, path, verb, operation) {
+  const body = bodyOf(operation);
+  return element("div", { className: "examples" },
+    section("Request", codeBlock("curl", text("code", curl(path, verb, operation)))),
+    body && Object.keys(body).length ? codeBlock("body", jsonOf(body)) : null,
+    answers(api, operation));
+}
+
+const verbOf = (verb) => text("span", verb.toUpperCase(), `verb ${verb}`);
+
+/** A card is filled when it is opened first: there are many. */
+function card(api, path, verb, operation) {
+  const summary = element("summary", {},
+    verbOf(verb),
+    text("span", path, "path"),
+    text("span", operation.summary, "muted"),
+    needsToken(operation) ? text("span", "token", "lock") : null);
+  const node = element("details", { className: "operation", id: operation.operationId }, summary);
+  node.addEventListener("toggle", () => {
+    if (!node.open || node.children.length > 1) return;
+    const halves = [explained, shownByExample].map((half) => half(api, path, verb, operation));
+    node.append(element("div", { className: "halves" }, ...halves));
+  });
+  return node;
 }
 
 function byTag(api) {
@@ -161,30 +90,36 @@ function byTag(api) {
   return [...groups.values()].filter((group) => group.cards.length);
 }
 
+/** The first lines to try: a price, and the token that the other lines speak of. */
+function firstSteps(api) {
+  const price = api.paths["/api/prices/{symbol}"]?.get;
+  const login = api.paths["/api/auth/login"]?.post;
+  if (!price || !login) return "";
+  const token = `TOKEN=$(${curl("/api/auth/login", "post", login)} | jq -r .access_token)`;
+  return element("section", { className: "start" },
+    codeBlock("a price, without an account", text("code", curl("/api/prices/{symbol}", "get", price))),
+    codeBlock("the $TOKEN of other lines, once you are registered", text("code", token)));
+}
+
 function render(api) {
   const groups = byTag(api);
   document.getElementById("content").replaceChildren(
-    element("h1", { textContent: api.info.title }),
-    element("p", { className: "muted", textContent: api.info.summary }),
-    element("p", { textContent: api.info.description.replaceAll("`", "") }),
-    ...groups.map((group) => element("section", {},
-      element("h2", { textContent: group.name }),
-      element("p", { className: "muted", textContent: group.description }),
+    text("h1", api.info.title),
+    text("p", api.info.summary, "muted"),
+    text("p", api.info.description.replaceAll("`", "")),
+    firstSteps(api),
+    ...groups.map((group) => element("section", { className: "group" },
+      text("h2", group.name),
+      text("p", group.description, "muted"),
       ...group.cards.map((item) => item.node))));
-  document.getElementById("index").replaceChildren(...groups.flatMap((group) => [
-    element("h2", { textContent: group.name }),
-    ...group.cards.map((item) => link(item)),
-  ]));
+  const index = groups.flatMap((group) => [text("h2", group.name), ...group.cards.map(link)]);
+  document.getElementById("index").replaceChildren(...index);
   filterBy(groups);
   openFromAddress();
 }
 
-function link({ path, verb, operation }) {
-  const target = element("a", { href: `#${operation.operationId}` },
-    element("span", { className: `verb ${verb}`, textContent: `${verb.toUpperCase()} ` }),
-    element("span", { className: "path", textContent: path }));
-  return target;
-}
+const link = ({ path, verb, operation }) =>
+  element("a", { href: `#${operation.operationId}` }, verbOf(verb), text("span", path, "path"));
 
 function filterBy(groups) {
   const field = document.getElementById("filter");
@@ -208,5 +143,5 @@ addEventListener("hashchange", openFromAddress);
 try {
   render(await (await fetch("/openapi.json")).json());
 } catch (error) {
-  document.getElementById("content").replaceChildren(element("p", { textContent: `The description cannot be shown: ${error}` }));
+  document.getElementById("content").replaceChildren(text("p", `The description cannot be shown: ${error}`));
 }
