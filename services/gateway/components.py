@@ -1,13 +1,12 @@
 """Whether the parts of the suite are well, as /health tells it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from services.gateway.upstreams import Upstreams
-from services.kit.breaker import State
 from services.kit.clock import Clock
 from services.kit.errors import Unavailable
 from services.kit.health import describe_failure
@@ -98,10 +97,17 @@ def _service_probe(upstreams: Upstreams, area: str) -> Probe:
     async def probe() -> None:
         if not await upstreams[area].check("", PROBE_SECONDS):
             raise Unavailable("not ready")
-        if upstreams[area].breaker.state is not State.CLOSED:
-            raise Impaired("calls from here fail or are too slow: the circuit breaker is open")
+        if left_out := upstreams[area].left_out:
+            raise Impaired(_describe(left_out, upstreams[area].size))
 
     return probe
+
+
+def _describe(left_out: Sequence[str], size: int) -> str:
+    if size == 1:
+        return "calls from here fail or are too slow: the circuit breaker is open"
+    verb = "is" if len(left_out) == 1 else "are"
+    return f"{len(left_out)} of {size} replicas {verb} left out: {', '.join(left_out)}"
 
 
 def _database_probe(upstreams: Upstreams) -> Probe:

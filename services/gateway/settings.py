@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.balancing.addresses import parse_addresses
 from services.gateway.transcoding.catalog import Rate, parse_rate
 from services.kit.settings import CommonSettings, ProxySettings, SettingsError, UpstreamSettings, setting
 from services.kit.tokens import TokenSettings
@@ -57,7 +58,9 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         "CV_REALTIME_URL", "Where /socket.io/ is forwarded to", default="http://127.0.0.1:8002", url=True
     )
     upstreams: tuple[str, ...] = setting(
-        "CV_GATEWAY_UPSTREAMS", "gRPC addresses of further services, as area=host:port", default=()
+        "CV_GATEWAY_UPSTREAMS",
+        "gRPC addresses of further services, as area=host:port; several of one area are its replicas",
+        default=(),
     )
     descriptors: str | None = setting(
         "CV_GATEWAY_DESCRIPTORS", "Descriptor set of the protos; the one beside the stubs when unset", default=None
@@ -100,7 +103,12 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         problems = [
             f"CV_GATEWAY_UPSTREAMS holds {entry!r}, which is not area=host:port"
             for entry in self.upstreams
-            if not all(entry.partition("=")[::2])
+            if not entry.partition("=")[0] or _address_problem(entry.partition("=")[2])
+        ]
+        problems += [
+            f"CV_{area.upper()}_ADDRESS is wrong: {problem}"
+            for area, address in self._own_addresses.items()
+            if (problem := _address_problem(address))
         ]
         problems += [problem for entry in self.tiers if (problem := _tier_problem(entry))]
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -113,19 +121,32 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
     @property
     def addresses(self) -> dict[str, str]:
         """The gRPC address of every service, by area."""
-        further = (entry.partition("=") for entry in self.upstreams)
+        further: dict[str, list[str]] = {}
+        for area, _, address in (entry.partition("=") for entry in self.upstreams):
+            further.setdefault(area, []).append(address)
+        return self._own_addresses | {area: ",".join(replicas) for area, replicas in further.items()}
+
+    @property
+    def _own_addresses(self) -> dict[str, str]:
         return {
             "auth": self.auth_address,
             "prices": self.prices_address,
             "realtime": self.realtime_address,
             "cache": self.cache_address,
-            **{area: address for area, _, address in further},
         }
 
     @property
     def budgets(self) -> dict[str, Rate]:
         """The rate of every tier."""
         return {name: parse_rate(rate) for name, _, rate in (entry.partition("=") for entry in self.tiers)}
+
+
+def _address_problem(text: str) -> str:
+    try:
+        parse_addresses(text)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _tier_problem(entry: str) -> str:

@@ -10,6 +10,7 @@ from hypercorn.config import Config
 from services.gateway.api import api_routes
 from services.gateway.api_keys import ApiKeys
 from services.gateway.app import Parts, application
+from services.gateway.balancing.addresses import grpc_target
 from services.gateway.certificate import Certificate, development_certificate
 from services.gateway.components import Components
 from services.gateway.dashboard import Dashboard
@@ -99,7 +100,7 @@ def _require_addresses(operations: Sequence[Operation], settings: Settings) -> N
 
 
 async def _credentials(settings: Settings, runtime: Runtime, bus: Bus) -> tuple[TokenVerifier, ApiKeys]:
-    auth = AuthServiceStub(await runtime.enter(channel(settings.addresses["auth"])))
+    auth = AuthServiceStub(await runtime.enter(channel(grpc_target(settings.addresses["auth"]))))
     verifier = TokenVerifier(jwks_of(auth), runtime.clock, settings.token_issuer, settings.token_audience)
     runtime.background("tokens", lambda: follow(verifier, bus, auth))
     return verifier, ApiKeys(auth, verifier.revocations, runtime.clock)

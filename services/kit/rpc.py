@@ -43,6 +43,8 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.enable_retries", 0),  # retries belong to one layer only: the gateway's
 )
 
+PICK_FIRST = {"grpc.service_config": json.dumps({"loadBalancingConfig": [{"pick_first": {}}]})}
+
 
 class RpcServer:
     """A grpc.aio server with the house's interceptors, the standard health service and reflection."""
@@ -130,10 +132,10 @@ def channel(address: str) -> grpc.aio.Channel:
 
 
 def plain_channel(address: str) -> grpc.aio.Channel:
-    """The same without interceptors, which cost a task a call: for those who give every call its deadline and
-    `trace_headers` themselves.
+    """A channel to one server, without interceptors, which cost a task a call: for those who spread calls themselves,
+    and give every call its deadline and `trace_headers`.
     """
-    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    return grpc.aio.insecure_channel(address, options=tuple((dict(CHANNEL_OPTIONS) | PICK_FIRST).items()))
 
 
 __all__ = ["CHANNEL_OPTIONS", "HealthServicer", "RpcServer", "channel", "plain_channel", "remaining", "trace_headers"]

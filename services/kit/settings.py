@@ -122,7 +122,10 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamSettings:
-    """Mixed into the settings of services that call others: gRPC addresses, `host:port` or `dns:///host:port`."""
+    """Mixed into the settings of services that call others: gRPC addresses, `host:port` or `dns:///host:port`.
+
+    The gateway takes a list of them, with commas, for the replicas of a service.
+    """
 
     auth_address: str = setting("CV_AUTH_ADDRESS", "gRPC address of auth", default="127.0.0.1:50051")
     prices_address: str = setting("CV_PRICES_ADDRESS", "gRPC address of prices", default="127.0.0.1:50052")

@@ -1,7 +1,7 @@
-"""The state of the upstreams as metrics."""
+"""The state of the upstreams and of their replicas as metrics."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
@@ -9,33 +9,63 @@ from services.kit import telemetry
 
 
 @dataclass(frozen=True)
-class UpstreamStatistics:
-    """One upstream at one moment. `breaker`: 0 closed, 1 half-open, 2 open. What is not of the moment only grows."""
+class ReplicaStatistics:
+    """One replica at one moment. `breaker`: 0 closed, 1 half-open, 2 open. What is not of the moment only grows."""
 
     breaker: int
-    limit: int
     in_flight: int
+    streams: int
     opened: int
+    ejections: int
+
+
+@dataclass(frozen=True)
+class UpstreamStatistics:
+    """One upstream at one moment; `replicas` by their addresses. What is not of the moment only grows."""
+
+    limit: int
     shed: int
     retries: int
     hedges: int
+    replicas: Mapping[str, ReplicaStatistics]
 
 
-MOMENTARY = frozenset({"breaker", "limit", "in_flight"})
+MOMENTARY = frozenset({"breaker", "limit", "in_flight", "streams"})
+
+Read = Callable[[], Mapping[str, UpstreamStatistics]]
+Observe = Callable[[Read, str], Iterable[Observation]]
 
 
-def export(read: Callable[[], Mapping[str, UpstreamStatistics]]) -> None:
-    """Offer every figure as a metric gateway.upstream.<figure>, with the upstream as its attribute."""
+def export(read: Read) -> None:
+    """Offer every figure as a metric gateway.upstream.<figure>, by upstream, or by upstream and replica.
+
+    Only the replicas of the moment are told, so there are no more series than replicas.
+    """
+    for figure in fields(UpstreamStatistics):
+        if figure.name != "replicas":
+            _offer(figure.name, read, of_upstreams)
+    for figure in fields(ReplicaStatistics):
+        _offer(figure.name, read, of_replicas)
+
+
+def _offer(figure: str, read: Read, observe: Observe) -> None:
+    def observed(options: CallbackOptions) -> Iterable[Observation]:
+        return observe(read, figure)
+
     meter = telemetry.meter("gateway.upstream")
-    for figure in UpstreamStatistics.__dataclass_fields__:
-        create = meter.create_observable_gauge if figure in MOMENTARY else meter.create_observable_counter
-        create(f"gateway.upstream.{figure}", [_observer(read, figure)])
+    create = meter.create_observable_gauge if figure in MOMENTARY else meter.create_observable_counter
+    create(f"gateway.upstream.{figure}", [observed])
 
 
-def _observer(
-    read: Callable[[], Mapping[str, UpstreamStatistics]], figure: str
-) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    def observe(options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(asdict(item)[figure], {"upstream": name}) for name, item in read().items()]
+def of_upstreams(read: Read, figure: str) -> Iterable[Observation]:
+    """A figure of every upstream."""
+    return [Observation(getattr(upstream, figure), {"upstream": name}) for name, upstream in read().items()]
 
-    return observe
+
+def of_replicas(read: Read, figure: str) -> Iterable[Observation]:
+    """A figure of every replica."""
+    return [
+        Observation(getattr(replica, figure), {"upstream": name, "replica": address})
+        for name, upstream in read().items()
+        for address, replica in upstream.replicas.items()
+    ]

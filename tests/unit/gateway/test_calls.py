@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -23,9 +24,10 @@ def operation(rpc: str) -> Operation:
 
 
 @pytest.fixture
-async def upstream(harness: Harness) -> Upstream:
+async def upstream(harness: Harness) -> AsyncIterator[Upstream]:
     """The prices service of the harness, with real time and generous hedging."""
-    return Upstream("prices", harness.upstreams["prices"].channel, SystemClock(), hedge_share=0.5)
+    async with Upstream.open("prices", harness.addresses["prices"], SystemClock(), hedge_share=0.5) as upstream:
+        yield upstream
 
 
 async def get(upstream: Upstream, rpc: str = "ListPrices", **options: Any) -> bytes:
@@ -56,7 +58,7 @@ async def test_a_deadline_of_the_client_ends_the_call_and_says_nothing_against_t
         with pytest.raises(DeadlineExceeded, match="prices did not answer in time"):
             await get(upstream, deadline=time.monotonic() + 0.05)
         assert time.monotonic() - began < 2.0
-    assert upstream.breaker.state is State.CLOSED
+    assert upstream.balancer.state is State.CLOSED
 
 
 async def test_a_read_that_takes_unusually_long_is_asked_a_second_time(harness: Harness, upstream: Upstream) -> None:
@@ -70,11 +72,11 @@ async def test_a_read_that_takes_unusually_long_is_asked_a_second_time(harness: 
 
 
 async def test_hedges_stay_within_their_budget(harness: Harness) -> None:
-    careful = Upstream("prices", harness.upstreams["prices"].channel, SystemClock(), hedge_share=0.0)
-    for _ in range(40):
+    async with Upstream.open("prices", harness.addresses["prices"], SystemClock(), hedge_share=0.0) as careful:
+        for _ in range(40):
+            await get(careful)
+        harness.prices.slow_calls = [0.1]
         await get(careful)
-    harness.prices.slow_calls = [0.1]
-    await get(careful)
     assert (careful.hedges.spent, harness.prices.calls) == (0, 41)
 
 
@@ -104,7 +106,7 @@ async def test_a_client_that_will_not_wait_gets_504_in_time(harness: Harness) ->
 
 
 async def test_health_says_when_calls_to_a_service_fail_though_it_calls_itself_well(harness: Harness) -> None:
-    breaker = harness.upstreams["prices"].breaker
+    breaker = harness.upstreams["prices"].balancer.replicas[0].breaker
     for _ in range(5):
         breaker.leave(breaker.enter(), failed=True)
     report = (await harness.client.get("/health")).json()

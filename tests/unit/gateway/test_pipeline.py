@@ -112,7 +112,7 @@ async def test_a_read_is_tried_once_more_when_the_upstream_was_away_and_a_write_
 
 async def test_an_upstream_that_is_away_is_not_asked_for_a_while_and_then_again(harness: Harness) -> None:
     away = [await harness.client.get("/api/cache/stats") for _ in range(3)]
-    breaker = harness.upstreams["cache"].breaker
+    breaker = harness.upstreams["cache"].balancer.replicas[0].breaker
     assert [(answer.status_code, answer.headers["retry-after"]) for answer in away] == [(503, "1")] * 3
     assert breaker.state is State.OPEN
     async with AsyncExitStack() as stack:
@@ -130,7 +130,7 @@ async def test_a_service_that_says_itself_that_it_cannot_does_not_open_the_break
     harness.prices.failures = [Unavailable("PostgreSQL is away") for _ in range(20)]
     answers = [await harness.client.get(f"/api/prices/{number}") for number in range(10)]
     assert {(answer.status_code, answer.json()["detail"]) for answer in answers} == {(503, "PostgreSQL is away")}
-    assert harness.upstreams["prices"].breaker.state is State.CLOSED
+    assert harness.upstreams["prices"].balancer.state is State.CLOSED
     assert harness.prices.calls == 10 + 3  # the retry budget
 
 

@@ -36,24 +36,40 @@ def call(breaker: Breaker, *, failed: bool = False, slow: bool = False) -> None:
 
 
 @pytest.mark.parametrize(
-    ("good", "failed", "slow", "state"),
+    ("calls", "state"),
     [
-        (5, 5, 0, State.OPEN),
-        (6, 5, 0, State.CLOSED),
-        (0, 4, 0, State.CLOSED),
-        (1, 0, 4, State.OPEN),
-        (2, 0, 4, State.CLOSED),
+        ("good failed good failed good failed", State.OPEN),
+        ("good good failed good failed good failed good failed good failed", State.CLOSED),
+        ("failed failed failed failed", State.CLOSED),
+        ("good slow slow slow slow", State.OPEN),
+        ("good good slow slow slow slow", State.CLOSED),
     ],
 )
-def test_a_breaker_opens_by_the_share_of_failed_or_slow_calls(good: int, failed: int, slow: int, state: State) -> None:
+def test_a_breaker_opens_by_the_share_of_failed_or_slow_calls(calls: str, state: State) -> None:
     breaker = Breaker("x", FakeClock().monotonic)
-    for _ in range(good):
-        call(breaker)
-    for _ in range(failed):
-        call(breaker, failed=True)
-    for _ in range(slow):
-        call(breaker, slow=True)
+    for end in calls.split():
+        call(breaker, failed=end == "failed", slow=end == "slow")
     assert breaker.state is state
+
+
+def test_failures_in_a_row_open_it_however_many_calls_went_well_before() -> None:
+    breaker = Breaker("x", FakeClock().monotonic)
+    for _ in range(1000):
+        call(breaker)
+    for _ in range(4):
+        call(breaker, failed=True)
+    assert (breaker.state, breaker.doubted) == (State.CLOSED, True)
+    call(breaker, failed=True)
+    assert breaker.state is State.OPEN
+
+
+def test_an_answer_ends_the_doubt_and_so_does_reassurance() -> None:
+    breaker = Breaker("x", FakeClock().monotonic)
+    for end in (lambda: call(breaker), breaker.reassure):
+        breaker.doubt()
+        assert breaker.doubted
+        end()
+        assert not breaker.doubted
 
 
 def opened(clock: FakeClock) -> Breaker:
@@ -87,6 +103,27 @@ def test_one_failed_probe_opens_it_for_twice_as_long() -> None:
     assert breaker.state is State.OPEN
     clock.advance(0.1)
     assert (breaker.state, breaker.opened) == (State.HALF_OPEN, 2)
+
+
+def test_one_that_opens_again_soon_after_it_closed_stays_open_for_longer() -> None:
+    clock = FakeClock()
+    breaker = opened(clock)
+    clock.advance(1.0)
+    for _ in range(3):
+        call(breaker)
+    assert breaker.state is State.CLOSED
+    for _ in range(5):
+        call(breaker, failed=True)
+    clock.advance(1.9)
+    assert (breaker.state, breaker.retry_after) == (State.OPEN, 1.0)
+    clock.advance(60)
+    for _ in range(3):
+        call(breaker)
+    clock.advance(60)
+    for _ in range(5):
+        call(breaker, failed=True)
+    clock.advance(1.0)
+    assert breaker.state is State.HALF_OPEN
 
 
 def test_a_probe_that_was_given_up_decides_nothing_and_makes_room() -> None:

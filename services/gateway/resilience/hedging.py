@@ -1,0 +1,31 @@
+"""Two calls for one question: whichever answers first."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from services.kit.errors import DeadlineExceeded, Unavailable
+
+
+def started(call: Coroutine[Any, Any, bytes]) -> "asyncio.Task[bytes]":
+    """The call as a task whose failure nobody has to see."""
+    task = asyncio.create_task(call)
+    task.add_done_callback(_seen)
+    return task
+
+
+async def first_answer(first: "asyncio.Task[bytes]", second: "asyncio.Task[bytes]") -> bytes:
+    """What ends well first; the error of the last one when neither does."""
+    done, pending = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        if task.exception() is None or not pending:
+            return task.result()
+    failed, other = done.pop(), pending.pop()
+    if not isinstance(failed.exception(), Unavailable | DeadlineExceeded):
+        return failed.result()  # the service's own verdict: the other would say the same
+    return await asyncio.shield(other)
+
+
+def _seen(task: "asyncio.Task[bytes]") -> None:
+    if not task.cancelled():
+        task.exception()
