@@ -11,6 +11,7 @@
     store         Redis
     db            PostgreSQL and migrations
     cache         the multi-layer cache
+    memory        when the garbage collector runs
     telemetry     OpenTelemetry and Sentry; logs: log lines; stats: a replica's own figures
     clock, retry, breaker    time, backoff, circuit breaker; cancellation: not lost behind another error
     testing       fakes for tests

@@ -6,7 +6,6 @@ reverse. Telemetry is flushed last, so that the spans of the drain itself arrive
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -19,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import uvloop
 
-from services.kit import logs, telemetry
+from services.kit import logs, memory, telemetry
 from services.kit.cancellation import end
 from services.kit.clock import Clock, SystemClock
 from services.kit.db import Database, migrate_when_there
@@ -99,7 +98,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Start the background tasks, then the servers."""
-        self._background["health"] = self.health.watch
+        self._background |= {"health": self.health.watch, "memory": lambda: memory.collect(self.clock)}
         await self.health.probe_once()
         self._tasks = [asyncio.create_task(self._supervise(*item), name=item[0]) for item in self._background.items()]
         for server in self._servers:
@@ -145,7 +144,7 @@ async def run(service: Service[SettingsType], settings: SettingsType, stopping: 
         await service.wire(settings, runtime)
         try:
             await runtime.start()
-            _settle_memory()
+            memory.settle()
             _stop_on_signals(runtime.stopping)
             await runtime.stopping.wait()
             logger.info("%s is stopping", service.name)
@@ -170,13 +169,6 @@ async def _schedule_migrations(runtime: Runtime, settings: CommonSettings, folde
 
     runtime.background("migrate", work)
     runtime.health.add("schema", probe, critical=False)
-
-
-def _settle_memory() -> None:
-    """Leave what is there after the start to itself: looking through all of it again and again takes up to 0.1 s."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

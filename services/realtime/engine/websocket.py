@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import socket
+from collections import deque
 
 from aiohttp import web
 
@@ -21,6 +22,7 @@ from services.realtime.engine.packets import MESSAGE, Malformed, Received, Senda
 from services.realtime.engine.wire import UNSENT, Wire
 
 CLOSE_TIMEOUT = 2.0  # seconds a client may take to confirm the end
+ENDED = 500  # connections whose end is dealt with in a turn of the loop, some milliseconds of work
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
@@ -80,10 +82,9 @@ class WebSocket(asyncio.Protocol):
             self.receiver.lost()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
+        """The connection has ended. The session hears of it when the loop has time."""
         self._end()
-        self._siblings.discard(self)
-        self.receiver.lost()
+        self._siblings.lost(self)
 
     def pause_writing(self) -> None:
         """The buffer is filling."""
@@ -134,19 +135,31 @@ class WebSocket(asyncio.Protocol):
 
 
 class WebSockets:
-    """All connections that have not ended."""
+    """All connections that have not ended. When many end at once, their sessions are told in turns of the loop."""
 
     def __init__(self) -> None:
         self._open: set[WebSocket] = set()
+        self._lost: deque[WebSocket] = deque()
         self._gone = asyncio.Event()
 
     def add(self, websocket: WebSocket) -> None:
         """A connection begins."""
         self._open.add(websocket)
 
-    def discard(self, websocket: WebSocket) -> None:
+    def lost(self, websocket: WebSocket) -> None:
         """A connection has ended."""
-        self._open.discard(websocket)
+        self._lost.append(websocket)
+        if len(self._lost) == 1:
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """Tell the sessions of some that have ended."""
+        for _ in range(min(ENDED, len(self._lost))):
+            websocket = self._lost.popleft()
+            self._open.discard(websocket)
+            websocket.receiver.lost()
+        if self._lost:
+            asyncio.get_running_loop().call_soon(self._tell)
         if not self._open:
             self._gone.set()
 
