@@ -19,7 +19,16 @@ from bench.gateway_parts.goals import by_cpu
 from bench.gateway_parts.measure import Bench, Pace, middle
 from bench.gateway_parts.processes import NotServing
 from bench.gateway_parts.report import Run, figures, page
-from bench.gateway_parts.subjects import ENGINES, Ports, Subject, bare_engines, gateways, nginx, python_peers
+from bench.gateway_parts.subjects import (
+    ENGINES,
+    Ports,
+    Subject,
+    bare_engines,
+    gateways,
+    nginx,
+    python_peers,
+    without_repeats,
+)
 from bench.gateway_parts.surroundings import surroundings
 
 FOLDER = Path("build") / "bench"
@@ -95,7 +104,8 @@ def picture(run: Run) -> str:
 
 def _subjects(ports: Ports) -> tuple[list[Subject], list[str]]:
     """What can be measured here, the gateway first; and what is left out, with the reason."""
-    subjects = [*gateways(ports, ENGINES), *bare_engines(ports, ENGINES)]
+    ours = gateways(ports, ENGINES)
+    subjects = [*ours, without_repeats(ours[0]), *bare_engines(ports, ENGINES)]
     remarks = [] if machine.has("wrk") else [f"HTTP/1.1 is left out: {machine.missing('wrk')}"]
     try:
         peers.install()

@@ -107,7 +107,7 @@ class Bench:
         return Figures(found, 1e6 * used / max(1, found.answers), size)
 
     async def _drive(self, subject: Subject, cell: Cell, seconds: float) -> Load:
-        headers = {**self._headers, "accept-encoding": cell.coding}
+        headers = {**self._headers, **subject.headers, "accept-encoding": cell.coding}
         url = _url(subject, cell.protocol)
         if cell.protocol == "HTTP/2":
             return await load.h2load(url, headers, seconds, self._log)
@@ -115,7 +115,7 @@ class Bench:
 
     async def _check(self, subject: Subject, cell: Cell) -> int:
         """Make sure that the answer is the right one, in the right coding; return the body's size as sent."""
-        headers = {**self._headers, "accept-encoding": cell.coding}
+        headers = {**self._headers, **subject.headers, "accept-encoding": cell.coding}
         async with _client(cell.protocol) as client:
             answer = await client.get(_url(subject, cell.protocol), headers=headers)
         if answer.status_code != 200 or answer.json() != httpx.Response(200, content=self._answer).json():

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.gateway_parts.peers import FOLDER as PEERS
@@ -43,6 +43,7 @@ class Subject:
     http2: int | None  # its port for HTTP/2 without TLS
     env: Mapping[str, str] = field(default_factory=dict)
     path: str = PATH
+    headers: Mapping[str, str] = field(default_factory=dict)  # of requests to this one, beside everybody's
     signed_in: bool = False  # its answers say whose quota they count against
 
 
@@ -62,6 +63,12 @@ def gateways(ports: Ports, engines: Sequence[str]) -> list[Subject]:
         )
         for engine in engines
     ]
+
+
+def without_repeats(gateway: Subject) -> Subject:
+    """The same gateway, asked in such a way that each request passes all policies anew."""
+    own_id = {"x-request-id": "bench"}  # one that the client chooses: then nothing is remembered of the question
+    return replace(gateway, name=f"{gateway.name}, nothing repeated", does="the same, all anew", headers=own_id)
 
 
 def bare_engines(ports: Ports, engines: Sequence[str]) -> list[Subject]:
