@@ -109,8 +109,8 @@ class Balancer:
         while self._resolver.changes:
             await _within(self._stale, LOOKED_UP_EVERY if self.replicas else PAUSE)
             self._stale.clear()
+            await self.see_off()  # those of the last time: nobody is about to ask them something any more
             await self.look_up()
-            await self.see_off()
             await asyncio.sleep(PAUSE)
 
     def _adopt(self) -> None:
