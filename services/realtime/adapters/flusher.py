@@ -27,19 +27,23 @@ class Flusher:
         if self._timer is not None:
             self._timer.cancel()
         self._set_for = moment
-        self._timer = self._loop.call_later(max(moment - self._clock.monotonic(), 0) + RESOLUTION, self._flush)
+        wait = moment - self._clock.monotonic()
+        self._timer = self._loop.call_later(wait + RESOLUTION if wait > 0 else 0, self._flush)
 
     def _flush(self) -> None:
         self._timer, self._set_for = None, float("inf")
-        if self._hub.fanout.busy:  # what is due goes on being conflated
-            self._set(self._clock.monotonic() + GATHERING)
+        if self._hub.fanout.busy:  # what is due goes on being conflated until that is done
             return
         try:
             self._hub.flush()
         finally:
-            due = self._hub.market.next_due
-            if due < float("inf"):
-                self._set(due)
+            self._set_next()
+
+    def _set_next(self) -> None:
+        """For the next slot of sockets: at once if it is due, but the loop looks after everybody else first."""
+        due = self._hub.market.next_due
+        if due < float("inf"):
+            self._set(due)
 
     def _work_soon(self) -> None:
         self._loop.call_soon(self._work)
@@ -48,3 +52,5 @@ class Flusher:
         """The next slice of a fan-out, after the loop has looked after everybody else."""
         if self._hub.fanout.work():
             self._work_soon()
+        else:
+            self._set_next()

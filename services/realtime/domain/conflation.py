@@ -5,8 +5,10 @@ sent, and whatever is still waiting reaches everybody together: nothing is misse
 """
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
+from math import floor, inf
 from typing import Generic, TypeVar
 
 from services.realtime.domain.streams import Stream
@@ -14,18 +16,18 @@ from services.realtime.domain.streams import Stream
 Value = TypeVar("Value")
 
 MANY = 1 << 20
+EARLY = 0.01  # of a beat: who is early by less is on time
 
 
 class Conflator(Generic[Value]):
     """The values of one stream: what its subscribers have seen, and what waits to be sent."""
 
-    __slots__ = ("_interval", "_keep", "due", "pending", "seen", "stream")
+    __slots__ = ("_keep", "due", "pending", "seen", "stream")
 
     def __init__(self, stream: Stream, seen: Mapping[str, Value], keep: int) -> None:
         self.stream = stream
-        self._interval = 1 / stream.hz
         self._keep = keep  # how many keys are remembered, the greatest ones
-        self.due = float("-inf")  # when the stream may be written to again
+        self.due = -inf  # when the stream may be written to again
         self.pending: dict[str, Value] = {}
         self.seen = dict(seen)
 
@@ -35,9 +37,16 @@ class Conflator(Generic[Value]):
         self.seen.update(changes)
         for key in sorted(self.seen)[: -self._keep] if len(self.seen) > self._keep else ():
             del self.seen[key]
-        on_time = now - self.due < self._interval
-        self.due = (self.due if on_time else now) + self._interval  # being a little late does not lower the rate
+        self.due = next_beat(now, self.stream.hz)
         return changes
+
+
+def next_beat(now: float, hz: float) -> float:
+    """The next of the moments at which all streams of a pace are due, so that they leave together."""
+    return (floor(now * hz + EARLY) + 1) / hz
+
+
+Waiting = tuple[float, int, Conflator[Value]]  # due, arrival
 
 
 class Conflation(Generic[Value]):
@@ -49,7 +58,7 @@ class Conflation(Generic[Value]):
     def __init__(self, wake: Callable[[float], None]) -> None:
         self._wake = wake
         self._open: dict[str, list[Conflator[Value]]] = {}  # by channel, one for each pace
-        self._waiting: list[tuple[float, int, Conflator[Value]]] = []  # a heap, in order of arrival where due together
+        self._waiting: defaultdict[int, list[Waiting[Value]]] = defaultdict(list)  # by slot a heap
         self._arrivals = count()
         self.offered = 0  # values, once for each stream that is open
         self.replaced = 0  # values that a newer one replaced before they were sent
@@ -73,7 +82,7 @@ class Conflation(Generic[Value]):
         for conflator in self._open.get(channel, ()):
             pending = conflator.pending
             if not pending:
-                heapq.heappush(self._waiting, (conflator.due, next(self._arrivals), conflator))
+                heapq.heappush(self._waiting[conflator.stream.slot], (conflator.due, next(self._arrivals), conflator))
                 self._wake(conflator.due)
             self.offered += 1
             self.replaced += key in pending
@@ -89,17 +98,18 @@ class Conflation(Generic[Value]):
         conflator = self._find(stream)
         return conflator.pending if conflator is not None else {}
 
-    def take_due(self, now: float) -> Iterator[tuple[Stream, dict[str, Value]]]:
-        """The streams that may be written to now, each with what changed."""
-        while self._waiting and self._waiting[0][0] <= now:
-            conflator = heapq.heappop(self._waiting)[2]
+    def take_due(self, slot: int, now: float) -> Iterator[tuple[Stream, dict[str, Value]]]:
+        """The streams of a slot that may be written to now, each with what changed."""
+        waiting = self._waiting[slot]
+        while waiting and waiting[0][0] <= now:
+            conflator = heapq.heappop(waiting)[2]
             if conflator.pending:
                 yield conflator.stream, conflator.take(now)
 
     @property
-    def next_due(self) -> float:
-        """When there is something to send again; infinite while nothing waits."""
-        return self._waiting[0][0] if self._waiting else float("inf")
+    def earliest(self) -> tuple[float, int]:
+        """When there is something to send again, and for which slot; infinite while nothing waits."""
+        return min(((heap[0][0], slot) for slot, heap in self._waiting.items() if heap), default=(inf, 0))
 
     def _find(self, stream: Stream) -> Conflator[Value] | None:
         return next((one for one in self._open.get(stream.channel, ()) if one.stream == stream), None)

@@ -129,7 +129,7 @@ class Hub:
         return ended
 
     def flush(self) -> None:
-        """Send what is due on all channels."""
+        """Send what is due to the slot whose turn it is."""
         dispatches = list(self.market.due(self._clock.monotonic(), self._milliseconds()))
         self.fanout.post(letters(dispatches, self.registry, self._subscriptions.movers))
 
@@ -162,8 +162,8 @@ class Hub:
 
     def post(self, channel: str, packet: Packet) -> None:
         """Send a packet to the subscribers of a channel, "*" being everybody."""
-        audience = Audience(self.registry.all()) if channel == "*" else self.registry.audience_of(channel)
-        self.fanout.post([Letter(packet, audience)])
+        audiences = [Audience(self.registry.all())] if channel == "*" else self.registry.audiences(channel)
+        self.fanout.post(Letter(packet, audience) for audience in audiences)
 
     def deliver(self, event: UserEvent) -> None:
         """Send a user's event to the user's sockets, each once. Events come in the order of their ids."""

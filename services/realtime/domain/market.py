@@ -29,7 +29,7 @@ class Market:
     @property
     def next_due(self) -> float:
         """When there is something to send again; infinite while nothing waits."""
-        return min(self._ticking.next_due, self._drawing.next_due)
+        return min(self._ticking.earliest, self._drawing.earliest)[0]
 
     @property
     def offered(self) -> int:
@@ -67,7 +67,7 @@ class Market:
             self._candles[channel] = candle
         self._drawing.offer(channel, f"{candle.open_time:016d}", candle)
 
-    def stream(self, channel: Channel, wish: float | None = None) -> Stream:
+    def stream(self, channel: Channel, wish: float | None) -> Stream:
         """The channel at its own pace, or at the one granted to a client that wishes for so many updates per second."""
         return self._rates.stream(channel, wish)
 
@@ -101,10 +101,14 @@ class Market:
         return self._ticking.pending(stream) or self._drawing.pending(stream)
 
     def due(self, now: float, sent_at: float) -> Iterator[Dispatch]:
-        """What is to be sent now (seconds of a monotonic clock), each stream's changes encoded once."""
-        for stream, ticks in self._ticking.take_due(now):
+        """What is to be sent now to the slot whose turn it is, each stream's changes encoded once.
+
+        `now` is in seconds of a monotonic clock.
+        """
+        slot = min(self._ticking.earliest, self._drawing.earliest)[1]
+        for stream, ticks in self._ticking.take_due(slot, now):
             yield dispatch_of(stream, ticks, sent_at)
-        for stream, drawn in self._drawing.take_due(now):
+        for stream, drawn in self._drawing.take_due(slot, now):
             yield dispatch_of(stream, drawn, sent_at)
 
     def _wake(self, moment: float) -> None:

@@ -125,21 +125,21 @@ class Registry:
         groups = [*self._members.get(channel, {}).values()]
         return groups[0] if len(groups) == 1 else set().union(*groups)
 
-    def subscriber_counts(self) -> dict[str, int]:
+    def member_counts(self) -> dict[str, int]:
         """Number of subscribers by channel."""
         return {channel: sum(map(len, streams.values())) for channel, streams in self._members.items()}
 
     def stream_of(self, socket: Socket, channel: str) -> Stream | None:
-        """The pace at which the socket is sent a channel, if it is."""
+        """The stream by which the socket is sent a channel, if it is."""
         streams = self._members.get(channel, {})
         return next((stream for stream, members in streams.items() if socket in members), None)
 
     def members(self, stream: Stream) -> Collection[Socket]:
-        """The subscribers of a channel at one pace."""
+        """The subscribers of a stream."""
         return self._members.get(stream.channel, {}).get(stream, ())
 
     def audience(self, stream: Stream) -> Audience:
-        """The subscribers of a channel at one pace, to be written to."""
+        """The subscribers of a stream, to be written to."""
         audience = self._audiences.get(stream)
         if audience is None:
             audience = Audience(self.members(stream))
@@ -147,10 +147,9 @@ class Registry:
                 self._audiences[stream] = audience
         return audience
 
-    def audience_of(self, channel: str) -> Audience:
+    def audiences(self, channel: str) -> list[Audience]:
         """The subscribers of a channel, whatever their pace, to be written to."""
-        streams = [*self._members.get(channel, ())]
-        return self.audience(streams[0]) if len(streams) == 1 else Audience(self.subscribers(channel))
+        return [self.audience(stream) for stream in self._members.get(channel, ())]
 
     @property
     def authenticated(self) -> int:

@@ -1,7 +1,8 @@
-"""A channel at a pace: what its subscribers are sent alike, in the same frames.
+"""A channel at a pace, for a slot of its subscribers: what they are sent alike, in the same frames.
 
 A client may wish for fewer updates than a channel has. It is granted a pace of a short ladder, so that clients with
-similar wishes still share frames.
+similar wishes still share frames. The subscribers of a large channel are in several slots, which are written to one
+after the other, each with the prices of its own moment: they do not age while a crowd is written to.
 """
 
 from dataclasses import dataclass
@@ -12,14 +13,20 @@ import msgspec
 from services.realtime.domain.channels import Channel, Kind
 
 LADDER = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # updates per second
+SLOTS = 20
 
 
 class Stream(msgspec.Struct, frozen=True, cache_hash=True):
-    """A channel at one pace."""
+    """A channel at one pace, for one slot."""
 
     channel: str
     hz: float = 0.0  # the most updates per second; 0 where everything is sent as it comes
     slowed: bool = False  # whether a client wished for less than the channel has
+    slot: int = 0
+
+    def at(self, slot: int) -> "Stream":
+        """The same for other subscribers."""
+        return _stream(self.channel, self.hz, self.slowed, slot)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Rates:
         """The channel at the pace that is granted: its own, or the highest on the ladder that is not above the wish."""
         own = self._own(channel.kind)
         hz = own if wish is None else granted(wish, own)
-        return _stream(channel.name, hz, hz < own)
+        return _stream(channel.name, hz, hz < own, 0)
 
     def _own(self, kind: Kind) -> float:
         own = {Kind.PRICES: self.prices, Kind.SYMBOL_PRICES: self.symbol, Kind.CANDLES: self.candles}
@@ -47,7 +54,7 @@ def granted(wish: float, most: float) -> float:
     return max((pace for pace in paces if pace <= wish), default=paces[0])
 
 
-@lru_cache(maxsize=4096)
-def _stream(channel: str, hz: float, slowed: bool) -> Stream:
+@lru_cache(maxsize=1 << 14)
+def _stream(channel: str, hz: float, slowed: bool, slot: int) -> Stream:
     """One object for all sockets."""
-    return Stream(channel, hz, slowed)
+    return Stream(channel, hz, slowed, slot)

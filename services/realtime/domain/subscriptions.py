@@ -6,11 +6,12 @@ import msgspec
 
 from services.realtime.domain.channels import Channel, InvalidChannel, Kind, parse
 from services.realtime.domain.dispatch import Change
+from services.realtime.domain.fanout import SLICE
 from services.realtime.domain.market import Market
 from services.realtime.domain.movers import Movers
 from services.realtime.domain.payloads import Rejection, Subscribed
 from services.realtime.domain.registry import Registry, Socket
-from services.realtime.domain.streams import Stream
+from services.realtime.domain.streams import SLOTS, Stream
 
 
 class Subscriptions:
@@ -31,7 +32,7 @@ class Subscriptions:
             except InvalidChannel as reason:
                 rejected.append(Rejection(name, str(reason)))
             else:
-                socket.channels[name] = self._market.stream(channel, hz)
+                socket.channels[name] = self._stream(socket, channel, hz)
                 subscribed.append(name)
         paces = {name: socket.channels[name].hz for name in subscribed if socket.channels[name].hz}
         return Subscribed(subscribed, rejected, msgspec.UNSET if hz is None else paces)
@@ -62,6 +63,17 @@ class Subscriptions:
         self.movers.forget(socket, stream)
         if self._registry.leave(socket, stream):
             self._market.close(stream)
+
+    def _stream(self, socket: Socket, channel: Channel, hz: float | None) -> Stream:
+        """Where the socket is already, if the pace is the same; else the first slot with room, or with the fewest."""
+        first, present = self._market.stream(channel, hz), socket.channels.get(channel.name)
+        if present is not None and present.hz == first.hz:
+            return present
+        roomy = (stream for stream in map(first.at, range(SLOTS)) if self._size(stream) < SLICE)
+        return next(roomy, None) or min(map(first.at, range(SLOTS)), key=self._size)
+
+    def _size(self, stream: Stream) -> int:
+        return len(self._registry.members(stream))
 
     def _existing(self, name: str) -> Channel:
         channel = parse(name)

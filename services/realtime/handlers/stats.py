@@ -40,7 +40,7 @@ def figures(node: str, hub: Hub, sessions: int, now: float) -> SocketStats:
         connections=len(registry),
         authenticated=registry.authenticated,
         transports=Counter(socket.outlet.transport for socket in registry.all()),
-        channels=registry.subscriber_counts(),
+        channels=registry.member_counts(),
         states=_states(hub, sessions),
         messages_sent=meter.messages_sent,
         bytes_sent=meter.bytes_sent,

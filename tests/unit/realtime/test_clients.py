@@ -250,7 +250,7 @@ async def test_disconnecting_leaves_nothing_behind(node, connect):
     await client.call("subscribe", ["prices", "prices:BTC-USD", "notifications"])
     await client.sio.disconnect()
     await eventually(lambda: len(node.hub.registry) == 0)
-    assert node.hub.registry.subscriber_counts() == {}
+    assert node.hub.registry.member_counts() == {}
     assert node.hub.registry.authenticated == 0
     assert node.hub.meter.disconnects == 1
     library = node.sockets._server

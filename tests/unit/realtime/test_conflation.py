@@ -9,7 +9,7 @@ def build() -> Conflation[int]:
 
 
 def due(conflation: Conflation[int], now: float) -> dict[str, dict[str, int]]:
-    return {stream.channel: changes for stream, changes in conflation.take_due(now)}
+    return {stream.channel: changes for stream, changes in conflation.take_due(0, now)}
 
 
 def test_the_first_value_after_a_pause_is_due_at_once():
@@ -85,11 +85,11 @@ def test_whoever_flushes_is_woken_when_a_channel_begins_to_wait_and_only_then():
     conflation.open(PRICES, {})
     for value in range(3):
         conflation.offer("prices", "BTC", value)
-    assert (moments, conflation.next_due) == ([float("-inf")], float("-inf"))
+    assert (moments, conflation.earliest[0]) == ([float("-inf")], float("-inf"))
     due(conflation, 100.0)
-    assert conflation.next_due == float("inf")
+    assert conflation.earliest[0] == float("inf")
     conflation.offer("prices", "BTC", 4)
-    assert (moments[1:], conflation.next_due) == ([100.2], 100.2)
+    assert (moments[1:], conflation.earliest[0]) == ([100.2], 100.2)
 
 
 def test_being_a_little_late_each_time_does_not_lower_the_rate():
@@ -100,3 +100,23 @@ def test_being_a_little_late_each_time_does_not_lower_the_rate():
         assert due(conflation, 100.0 + turn * 0.25 + 0.003 * (turn % 3)) != {}
     conflation.offer("prices", "BTC", 10)
     assert due(conflation, 102.4) == {}
+
+
+def test_streams_of_a_pace_are_due_at_the_same_moments_so_that_they_leave_together():
+    conflation = build()
+    for start, channel in ((100.03, "BTC"), (100.11, "ETH")):
+        conflation.open(Stream(channel, 5), {})
+        conflation.offer(channel, "x", 1)
+        assert due(conflation, start) == {channel: {"x": 1}}
+        conflation.offer(channel, "x", 2)
+    assert due(conflation, 100.2) == {"BTC": {"x": 2}, "ETH": {"x": 2}}
+
+
+def test_a_slot_is_given_what_is_due_for_its_own_subscribers_only():
+    conflation = build()
+    for slot in (0, 1):
+        conflation.open(Stream("prices", 5, slot=slot), {})
+    conflation.offer("prices", "BTC", 1)
+    assert conflation.earliest[1] == 0
+    assert due(conflation, 100.0) == {"prices": {"BTC": 1}}
+    assert conflation.earliest[1] == 1

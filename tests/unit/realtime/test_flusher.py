@@ -2,6 +2,7 @@ import asyncio
 
 from services.kit.clock import SystemClock
 from services.realtime.adapters.flusher import Flusher
+from services.realtime.domain import fanout, subscriptions
 from tests.unit.realtime.helpers import NOW, build_hub, eventually, join, tick
 
 
@@ -26,14 +27,36 @@ async def test_while_nothing_waits_there_is_no_timer():
     await eventually(lambda: flusher._timer is None)
 
 
-async def test_a_channel_that_is_due_at_once_does_not_wait_for_one_that_is_not():
-    hub = build_hub(SystemClock())
-    Flusher(hub, SystemClock())
+async def test_a_channel_that_is_due_at_once_does_not_wait_for_one_that_is_not(clock):
+    hub = build_hub(clock)  # which stands still: what is not due yet never is
+    Flusher(hub, clock)
     hub.market.learn(["BTC-USD", "ETH-USD"])
     _, slow = join(hub, "prices", id="slow")
     hub.market.tick(tick(seq=1))
     await eventually(lambda: slow.packets)
     _, fast = join(hub, "prices:ETH-USD", id="fast")
     hub.market.tick(tick("ETH-USD", seq=1))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: fast.packets)
     assert (len(slow.packets), len(fast.packets)) == (1, 1)
+
+
+async def test_slots_are_flushed_one_after_the_other_until_nothing_waits(monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 1)
+    hub = build_hub(SystemClock())
+    flusher = Flusher(hub, SystemClock())
+    outlets = [join(hub, "prices", id=f"s{number}")[1] for number in range(5)]
+    hub.market.tick(tick())
+    await eventually(lambda: all(len(outlet.packets) == 1 for outlet in outlets))
+    await eventually(lambda: flusher._timer is None)
+
+
+async def test_what_is_due_while_a_fan_out_is_under_way_leaves_after_it(monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub = build_hub(SystemClock())
+    Flusher(hub, SystemClock())
+    outlets = [join(hub, "prices", id=f"s{number}")[1] for number in range(5)]
+    hub.market.tick(tick())
+    hub.broadcast("*", "note", b"{}")
+    await eventually(
+        lambda: all([name for name, _ in outlet.events()] == ["note", "price_update"] for outlet in outlets)
+    )

@@ -37,7 +37,7 @@ def test_a_subscription_that_was_ended_before_it_began_sends_nothing(clock):
     hub.unsubscribe(socket, ["prices"])
     hub.join(socket, subscribed)
     assert socket.outlet.packets == []
-    assert hub.registry.subscriber_counts() == {}
+    assert hub.registry.member_counts() == {}
 
 
 def test_subscribing_twice_is_once(clock):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.realtime.domain import fanout
+from services.realtime.domain import fanout, subscriptions
 from services.realtime.domain.channels import parse
 from services.realtime.domain.payloads import CandleView
-from services.realtime.domain.streams import Rates, granted
+from services.realtime.domain.streams import SLOTS, Rates, granted
 from tests.unit.realtime.helpers import NOW, build_hub, join, tick
 
 BTC = "prices:BTC-USD"
@@ -74,7 +74,7 @@ def test_a_client_is_sent_as_many_updates_as_it_wished_for_and_the_last_value(st
     _, eager = story.joins("eager")
     story.passes(3)
     assert prices(eager) == list(range(1, 25))
-    assert prices(calm) == [1, 5, 9, 13, 17, 21]
+    assert prices(calm) == [1, 4, 8, 12, 16, 20, 24]
 
 
 def test_clients_with_the_same_pace_share_one_frame(story):
@@ -83,12 +83,44 @@ def test_clients_with_the_same_pace_share_one_frame(story):
     assert len({id(outlet.packets[-1]) for outlet in outlets}) == 1
 
 
+def test_the_subscribers_of_a_large_channel_are_written_to_in_turn_each_with_the_latest_price(story, monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 2)
+    outlets = [story.joins(f"s{number}")[1] for number in range(5)]
+    for _ in range(3):
+        story.rises()
+        story.hub.flush()
+    assert [prices(outlet) for outlet in outlets] == [[1], [1], [2], [2], [3]]
+    story.passes(1)
+    assert {prices(outlet)[-1] for outlet in outlets[:2]} <= {9, 10, 11}
+
+
+def test_room_that_somebody_leaves_is_taken_by_the_next(story, monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 2)
+    first, *others = [story.joins(f"s{number}")[0] for number in range(5)]
+    story.hub.disconnect(first)
+    newcomer, _ = story.joins("new")
+    assert [socket.channels[BTC].slot for socket in [*others, newcomer]] == [0, 1, 1, 2, 0]
+
+
+def test_who_subscribes_again_stays_in_its_place(story, monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 1)
+    sockets = [story.joins(f"s{number}")[0] for number in range(3)]
+    story.chooses(sockets[2], None)
+    assert sockets[2].channels[BTC].slot == 2
+
+
+def test_when_all_slots_are_full_one_takes_more(story, monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 1)
+    sockets = [story.joins(f"s{number}")[0] for number in range(SLOTS + 2)]
+    assert {socket.channels[BTC].slot for socket in sockets} == {*range(SLOTS)}
+
+
 def test_a_newcomer_has_what_the_others_of_its_pace_have_been_sent(story):
     story.joins("old", hz=1)
-    story.passes(1)
+    story.passes(0.875)
     _, newcomer = story.joins("new", hz=1)
     story.passes(0.125)
-    assert prices(newcomer) == [1, 9]
+    assert prices(newcomer) == [1, 8]
 
 
 @pytest.mark.parametrize(("first", "then"), [(None, 1), (1, None), (2, 5)])
@@ -127,7 +159,7 @@ def test_who_changes_pace_again_and_leaves_is_forgotten(story):
         story.chooses(socket, hz)
     story.hub.disconnect(socket)
     assert len(story.hub._subscriptions.movers) == 0
-    assert story.hub.registry.subscriber_counts() == {BTC: 2}
+    assert story.hub.registry.member_counts() == {BTC: 2}
 
 
 def test_who_changes_pace_during_a_fan_out_gets_the_values_in_their_order(story, monkeypatch):
@@ -151,14 +183,14 @@ def test_a_slow_client_that_changes_pace_gets_the_last_value_when_it_has_room(st
     story.chooses(socket, 2)
     story.passes(0.625)
     story.hub.release(socket)
-    assert prices(outlet) == [10]
+    assert prices(outlet) == [9]
 
 
 def test_a_broadcast_reaches_a_channels_subscribers_at_every_pace_and_they_count_as_one_channel(story):
     outlets = [story.joins(f"s{hz}", hz)[1] for hz in (None, 1, 2)]
     story.hub.broadcast(BTC, "note", b"{}")
     assert [outlet.events("note") for outlet in outlets] == [[{}]] * 3
-    assert story.hub.registry.subscriber_counts() == {BTC: 3}
+    assert story.hub.registry.member_counts() == {BTC: 3}
 
 
 def test_who_leaves_a_channel_is_sent_nothing_whatever_the_pace_was(story):
@@ -166,17 +198,17 @@ def test_who_leaves_a_channel_is_sent_nothing_whatever_the_pace_was(story):
     story.hub.subscribe(socket, [BTC], 5)
     story.hub.unsubscribe(socket, [BTC])
     story.passes(1)
-    assert (outlet.packets, story.hub.registry.subscriber_counts(), story.hub.market.offered) == ([], {}, 0)
+    assert (outlet.packets, story.hub.registry.member_counts(), story.hub.market.offered) == ([], {}, 0)
 
 
 def test_candles_are_sent_at_the_chosen_pace_too(story):
     socket, outlet = story.joins("s", 0.5, "candles:BTC-USD:1m")
-    for minute in range(16):
+    for minute in range(14):
         story.hub.market.candle("BTC-USD", "1m", CandleView(minute, "1", "1", "1", "1", "1", 1, False, 0, True))
         story.passes(0.25)
-    assert [update["candle"]["open_time"] for update in outlet.events("candle_update")] == [*range(9)]
+    assert [update["candle"]["open_time"] for update in outlet.events("candle_update")] == [*range(8)]
     story.chooses(socket, None, "candles:BTC-USD:1m")
-    assert outlet.events("candle_update")[-1]["candle"]["open_time"] == 15
+    assert outlet.events("candle_update")[-1]["candle"]["open_time"] == 13
 
 
 def test_the_wait_that_a_client_chose_is_not_measured_as_delay(story):

@@ -103,7 +103,7 @@ async def test_channels_come_back_without_subscribing_again(node, visitor, sessi
     _, hello = await visitor.visit(session)
     assert hello["recovered"]
     assert "BTC-USD" in (await visitor.next("price_update"))["prices"]
-    assert node.hub.registry.subscriber_counts() == {"prices": 1, "system": 1}
+    assert node.hub.registry.member_counts() == {"prices": 1, "system": 1}
 
 
 async def test_what_the_node_does_not_remember_is_read_from_the_stream(node, visitor, session):
@@ -154,7 +154,7 @@ async def test_channels_are_granted_anew(node, visitor, session):
     visitor.pid, visitor.offset = "p", '["",10,["notifications","system","nonsense"]]'
     _, hello = await visitor.visit(session)
     assert hello["recovered"]
-    assert node.hub.registry.subscriber_counts() == {"system": 1}
+    assert node.hub.registry.member_counts() == {"system": 1}
 
 
 async def test_a_pace_comes_back_too(node, visitor, session):
