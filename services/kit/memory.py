@@ -10,7 +10,7 @@ import gc
 from services.kit.clock import Clock
 
 YOUNG = 10_000  # objects more than before, until the youngest are looked through
-YOUNG_ROUNDS = 20  # of that, until those that were left over are looked through, too
+YOUNG_ROUNDS = 4  # of that, until those that were left over are looked through, too: 20 ms
 NEVER = 1_000_000  # rounds of that, until everything is looked through
 PERIOD = 600.0  # seconds
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.realtime.engine.packets import Received
+from services.realtime.engine.packets import Received, Sendable
 
 
 class Receiver(Protocol):
@@ -23,3 +23,36 @@ class Receiver(Protocol):
     def resume(self) -> None:
         """The client has caught up."""
         ...
+
+
+class Nobody:
+    """Takes each one's place at the other when a session has ended: session and transport hold each other in memory."""
+
+    __slots__ = ()
+
+    name = ""
+    unsent = 0
+
+    def received(self, packet: Received) -> None:
+        """Too late."""
+
+    def lost(self) -> None:
+        """That is known."""
+
+    def hold(self) -> None:
+        """Nothing is written any more."""
+
+    def resume(self) -> None:
+        """Nothing is written any more."""
+
+    def send(self, packet: Sendable, taken: int = 0) -> None:
+        """There is nobody to read it."""
+
+    def close(self, by_client: bool = False) -> None:
+        """That is done."""
+
+    def abort(self) -> None:
+        """That is done."""
+
+
+NOBODY = Nobody()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.realtime.engine import packets
+from services.realtime.engine.link import NOBODY, Nobody
 from services.realtime.engine.packets import Received, Sendable
 from services.realtime.engine.polling import Polling
 from services.realtime.engine.websocket import WebSocket
@@ -95,7 +96,7 @@ class Session:
         self.address = address
         self.slow = False
         self._owner = owner
-        self._link = link
+        self._link: Polling | WebSocket | Nobody = link
         self._reason = ""  # why it ended
         self._inbox: deque[str | bytes] | None = None  # there while messages are being handled
         self._awaiting_pong = False
@@ -113,7 +114,7 @@ class Session:
         return bool(self._reason)
 
     @property
-    def link(self) -> Polling | WebSocket:
+    def link(self) -> Polling | WebSocket | Nobody:
         """The transport."""
         return self._link
 
@@ -198,6 +199,12 @@ class Session:
         self._inbox = None
         if self._reason:
             await self._owner.handlers.closed(self, self._reason)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        link, self._link = self._link, NOBODY
+        if not isinstance(link, Nobody):
+            link.receiver = NOBODY
 
     @property
     def _patience(self) -> float:

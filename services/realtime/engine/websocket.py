@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import socket
 from collections import deque
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -22,7 +23,7 @@ from services.realtime.engine.packets import MESSAGE, Malformed, Received, Senda
 from services.realtime.engine.wire import UNSENT, Wire
 
 CLOSE_TIMEOUT = 2.0  # seconds a client may take to confirm the end
-ENDED = 500  # connections whose end is dealt with in a turn of the loop, some milliseconds of work
+ENDS = 500  # of connections, in a turn of the event loop: some milliseconds of work
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
@@ -81,10 +82,15 @@ class WebSocket(asyncio.Protocol):
             self.close(code=error.code if isinstance(error, FrameError) else frames.PROTOCOL_ERROR)
             self.receiver.lost()
 
+    def eof_received(self) -> bool:
+        """The client is gone."""
+        self._siblings.later(self._transport.close)
+        return True  # it is not closed yet
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended. The session hears of it when the loop has time."""
+        """The connection has ended."""
         self._end()
-        self._siblings.lost(self)
+        self._siblings.later(self._lost)
 
     def pause_writing(self) -> None:
         """The buffer is filling."""
@@ -123,6 +129,10 @@ class WebSocket(asyncio.Protocol):
             self._hold_back()
             self._transport.write(data[taken:])
 
+    def _lost(self) -> None:
+        self._siblings.discard(self)
+        self.receiver.lost()
+
     def _hold_back(self) -> None:
         self._waits = True
         if self._wire is not None:
@@ -135,33 +145,34 @@ class WebSocket(asyncio.Protocol):
 
 
 class WebSockets:
-    """All connections that have not ended. When many end at once, their sessions are told in turns of the loop."""
+    """All connections that have not ended. When many end at once, the loop has time for others in between."""
 
     def __init__(self) -> None:
         self._open: set[WebSocket] = set()
-        self._lost: deque[WebSocket] = deque()
+        self._ends: deque[Callable[[], None]] = deque()  # what is still to be done about them
         self._gone = asyncio.Event()
 
     def add(self, websocket: WebSocket) -> None:
         """A connection begins."""
         self._open.add(websocket)
 
-    def lost(self, websocket: WebSocket) -> None:
+    def discard(self, websocket: WebSocket) -> None:
         """A connection has ended."""
-        self._lost.append(websocket)
-        if len(self._lost) == 1:
-            asyncio.get_running_loop().call_soon(self._tell)
-
-    def _tell(self) -> None:
-        """Tell the sessions of some that have ended."""
-        for _ in range(min(ENDED, len(self._lost))):
-            websocket = self._lost.popleft()
-            self._open.discard(websocket)
-            websocket.receiver.lost()
-        if self._lost:
-            asyncio.get_running_loop().call_soon(self._tell)
+        self._open.discard(websocket)
         if not self._open:
             self._gone.set()
+
+    def later(self, end: Callable[[], None]) -> None:
+        """Do what an end takes when it is its turn."""
+        self._ends.append(end)
+        if len(self._ends) == 1:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        for _ in range(min(ENDS, len(self._ends))):
+            self._ends.popleft()()
+        if self._ends:
+            asyncio.get_running_loop().call_soon(self._turn)
 
     async def gone(self) -> None:
         """Wait until none is left."""
