@@ -87,6 +87,7 @@ class ClientHandlers:
         try:
             identity = await self._identity_of(auth)
             recovered = await self._recovery.recover(auth, identity)
+            identity = await self._identity_of(auth)  # its session may have ended meanwhile, with no socket to close
             self._check_room_for(identity)
         except (Malformed, CryptoVaultError) as error:
             self.refused(_kind(error))

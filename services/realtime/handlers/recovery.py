@@ -1,5 +1,6 @@
 """Clients that come back: what they missed, from memory or from the stream."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from services.kit.errors import Unavailable
@@ -12,7 +13,9 @@ from services.realtime.handlers.rooms import Rooms
 from services.realtime.translation import user_event_of
 
 MOST = 200  # events: who has missed more begins anew, and reads the rest with GET /api/notifications
+MOST_BYTES = 1 << 18  # of their data, so that nobody comes back to more than the buffer of a slow client holds
 MAX_PID = 64  # characters
+BEHIND = 0.5  # seconds in which a node hears what the one that the client comes from had sent
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,15 @@ class Recovery:
         channels = {name: offset.hz.get(name) for name in offset.channels if self._hub.has_channel(name)}
         await self._rooms.hear(channels)  # first: nothing may happen between the last look at the stream and the return
         missed = await self._missed(offset) if identity else []
-        if missed is None or len(missed) > MOST:
+        if missed is None or len(missed) > MOST or sum(len(event.data) for event in missed) > MOST_BYTES:
             return None
         return Recovered(pid, channels, max([offset.after, *(event.id for event in missed)]), missed)
 
     async def _missed(self, offset: Offset) -> list[UserEvent] | None:
-        recent, seen = self._hub.recent, self._hub.recent.last
+        recent = self._hub.recent
+        if offset.after > recent.last:
+            await asyncio.sleep(BEHIND)
+        seen = recent.last
         if offset.after > seen:  # the stream began anew, or this node does not hear it
             return None
         remembered = recent.since(offset.user_id, offset.after)

@@ -1,7 +1,7 @@
 """What the tests of realtime share."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -114,12 +114,17 @@ def build_cluster(
 class FakeVerifier:
     """Knows the tokens `token-of-<user>`, which last ten minutes."""
 
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()  # users
+
     async def verify(self, token: str) -> Claims:
         if token == "later":
             raise Unavailable("the keys of access tokens are not known yet")
         if not token.startswith("token-of-"):
             raise Unauthenticated("the access token is malformed", reason="token_invalid")
         user = token.removeprefix("token-of-")
+        if user in self.revoked:
+            raise Unauthenticated("the session has ended", reason="token_revoked")
         return Claims(user, f"session-of-{user}", frozenset(), 1, SystemClock().time() + 600, "jti")
 
 
@@ -129,6 +134,7 @@ class FakeHistory:
     def __init__(self) -> None:
         self.events: list[Stored] = []
         self.reads = 0
+        self.on_read: Callable[[], object] = lambda: None
 
     def keep(self, id: int, user: str = "ann", event: str = "note") -> Stored:
         stored = Stored(id, pb.UserEvent(user_id=user, event=event, data_json=b'{"n":%d}' % id).SerializeToString())
@@ -137,6 +143,7 @@ class FakeHistory:
 
     async def after(self, user_id: str, after: int, limit: int) -> list[Stored]:
         self.reads += 1
+        self.on_read()
         mine = [item for item in self.events if pb.UserEvent.FromString(item.data).user_id == user_id]
         return [item for item in mine if item.id > after][:limit]
 
@@ -152,6 +159,7 @@ class Node:
         per_user: int = 0,
         trusted_hops: int = 0,
         handshakes_per_second: float = 2000.0,
+        drain_spread: float = 0.1,
         **options: Any,
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -160,13 +168,14 @@ class Node:
         self.health = Health()
         self.hub = Hub("node-1", Market(Rates(prices=20, symbol=50, candles=50)), self.clock, max_subscriptions=50)
         self.history = FakeHistory()
+        self.verifier = FakeVerifier()
         Flusher(self.hub, self.clock)
         self.subjects = SubjectHandlers(self.hub, self.clock)
         self.rooms = Rooms(self.bus, self.subjects.room, self.hub.registry.subscribers, self.clock)
         self.clients = ClientHandlers(
             self.hub,
             self.rooms,
-            FakeVerifier(),
+            self.verifier,
             Recovery(self.hub, self.rooms, self.history),
             Admission(per_address, per_user),
             trusted_hops,
@@ -175,7 +184,7 @@ class Node:
             host="127.0.0.1",
             port=port,
             max_payload=10_000,
-            drain_spread=0.1,
+            drain_spread=drain_spread,
             handshakes_per_second=handshakes_per_second,
         )
         self.sockets = SocketServer(Options(max_payload=10_000, **options), self.clients)

@@ -1,13 +1,15 @@
 """Clients that come back: to the node that remembers, to one that does not, and with nonsense."""
 
+import asyncio
 import json
 
 import aiohttp
 import pytest
+import socketio
 
 from services.realtime.domain.payloads import UserEvent
 from services.realtime.domain.recovery import Offset, RecentEvents, decode, encode
-from tests.unit.realtime.helpers import NOW, eventually, tick
+from tests.unit.realtime.helpers import NOW, Client, eventually, tick
 
 TOKEN = "token-of-ann"
 
@@ -142,9 +144,29 @@ async def test_an_offset_that_does_not_fit_begins_anew(node, visitor, session, p
     assert not hello["recovered"]
 
 
-async def test_who_has_missed_too_much_begins_anew(node, visitor, session):
-    for id in range(11, 212):
-        node.hub.deliver(event(id))
+async def test_a_node_that_is_a_moment_behind_the_one_before_waits_and_sends_nothing_twice(node, visitor, session):
+    visitor.pid, visitor.offset = "p", '["ann",11,[]]'
+    asyncio.get_running_loop().call_later(0.1, node.hub.deliver, event(11))
+    _, hello = await visitor.visit(session, token=TOKEN)
+    assert hello["recovered"]
+    assert await visitor.until_marked() == []
+    node.hub.deliver(event(12))
+    assert await visitor.until_marked() == [{"n": 12}]
+
+
+async def test_a_session_that_ends_while_its_client_comes_back_does_not_get_in(node, visitor):
+    node.history.on_read = lambda: node.verifier.revoked.add("ann")
+    auth = {"token": TOKEN, "pid": "p", "offset": '["ann",9,[]]'}
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await Client().sio.connect(node.url, auth=auth, transports=["websocket"], wait_timeout=5)
+    assert node.hub.meter.refusals == {"token": 1}
+    assert len(node.hub.registry) == 0
+
+
+@pytest.mark.parametrize(("count", "size"), [(201, 1), (5, 60_000)])
+async def test_who_has_missed_too_much_begins_anew(node, visitor, session, count, size):
+    for id in range(11, 11 + count):
+        node.hub.deliver(UserEvent(id, "ann", "note", b'{"text":"%s"}' % (b"x" * size), NOW))
     visitor.pid, visitor.offset = "p", '["ann",10,[]]'
     _, hello = await visitor.visit(session, token=TOKEN)
     assert not hello["recovered"]
