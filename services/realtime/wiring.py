@@ -69,7 +69,7 @@ async def _follow_prices(settings: Settings, runtime: Runtime, bus: Bus, hub: Hu
 async def _follow_subjects(runtime: Runtime, bus: Bus, hub: Hub, subjects: SubjectHandlers) -> UserEvents:
     events = UserEvents(bus)
     await subjects.subscribe(bus)
-    runtime.background("user events", lambda: events.follow(subjects.user, hub.recent.begin))
+    runtime.background("user events", lambda: events.follow(subjects.user, hub.begin))
     runtime.background("watch", subjects.watch)
     return events
 

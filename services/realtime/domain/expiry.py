@@ -1,8 +1,7 @@
-"""When tokens on open sockets run out: a heap, so that waiting costs nothing per socket."""
+"""When tokens on open sockets run out: one entry a socket, which goes with it, in buckets of a second."""
 
-import heapq
 from collections.abc import Iterator
-from itertools import count
+from math import ceil
 
 from services.realtime.domain.registry import Identity, Socket
 
@@ -10,25 +9,33 @@ WARNING = 60.0  # seconds before the end at which the client is asked to renew
 
 
 class Expiries:
-    """The moments at which something must be said to a socket. Times are seconds since 1970 UTC."""
+    """The next moment at which something must be said to a socket. Times are seconds since 1970 UTC."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Socket, Identity]] = []
-        self._order = count()  # sockets do not compare; equal moments are served in order
+        self._seconds: dict[Socket, int] = {}
+        self._sockets: dict[int, set[Socket]] = {}  # by second
 
-    def watch(self, socket: Socket, identity: Identity, now: float) -> None:
-        """Ask for a warning (unless it is too late for that) and for the end of an identity."""
-        warning = identity.expires_at - WARNING
-        if warning > now:
-            self._push(warning, socket, identity)
-        self._push(identity.expires_at, socket, identity)
+    def __len__(self) -> int:
+        return len(self._seconds)
+
+    def watch(self, socket: Socket, moment: float) -> None:
+        """Ask for the socket at this moment, or soon where that is past, and at no other."""
+        self.forget(socket)
+        second = self._seconds[socket] = ceil(moment)
+        self._sockets.setdefault(second, set()).add(socket)
+
+    def forget(self, socket: Socket) -> None:
+        """The socket is gone, or speaks for nobody."""
+        second = self._seconds.pop(socket, None)
+        if second is not None:
+            self._sockets[second].discard(socket)
+            if not self._sockets[second]:
+                del self._sockets[second]
 
     def due(self, now: float) -> Iterator[tuple[Socket, Identity]]:
-        """Sockets whose identity is about to end, or has ended. A renewed identity is passed over."""
-        while self._heap and self._heap[0][0] <= now:
-            _, _, socket, identity = heapq.heappop(self._heap)
-            if socket.identity is identity:
-                yield socket, identity
-
-    def _push(self, moment: float, socket: Socket, identity: Identity) -> None:
-        heapq.heappush(self._heap, (moment, next(self._order), socket, identity))
+        """The sockets whose moment has come, once; each is to be watched again if there is another moment."""
+        for second in sorted(second for second in self._sockets if second <= now):
+            for socket in list(self._sockets[second]):
+                self.forget(socket)
+                if socket.identity is not None:
+                    yield socket, socket.identity

@@ -9,7 +9,7 @@ from services.kit.clock import Clock
 from services.realtime.domain import payloads
 from services.realtime.domain.channels import NOTIFICATIONS
 from services.realtime.domain.dispatch import dispatch_of, packets_of
-from services.realtime.domain.expiry import Expiries
+from services.realtime.domain.expiry import WARNING, Expiries
 from services.realtime.domain.fanout import Fanout, Letter, joined, letters
 from services.realtime.domain.laggards import Laggards
 from services.realtime.domain.market import Market
@@ -37,6 +37,13 @@ class Hub:
         self._laggards = Laggards(self.meter)
         self._subscriptions = Subscriptions(self.registry, market, max_subscriptions)
         self.fanout = Fanout(self.registry, self._laggards, self.meter, clock)
+
+    def begin(self, last: int) -> None:
+        """User events later than `last` are delivered from now on, also where the stream has begun anew."""
+        if last < self.recent.last:
+            for socket in self.registry.all():
+                socket.delivered = last
+        self.recent.begin(last)
 
     def connect(self, socket: Socket, identity: Identity | None) -> None:
         """Take in a new socket."""
@@ -77,6 +84,7 @@ class Hub:
             return
         self.unsubscribe(socket, list(socket.channels))
         self.registry.remove(socket)
+        self._expiries.forget(socket)
         self._laggards.forget(socket)
         self.meter.disconnects += 1
 
@@ -85,7 +93,7 @@ class Hub:
         if socket.identity is None or socket.identity.user_id != identity.user_id:
             socket.delivered = self.recent.last
         self.registry.identify(socket, identity)
-        self._expiries.watch(socket, identity, self._clock.time())
+        self._expiries.watch(socket, identity.expires_at - WARNING)
 
     def subscribe(self, socket: Socket, names: Sequence[str], hz: float | None = None) -> Subscribed:
         """Decide which channels the socket gets, and at which pace, where it wishes for so many updates per second.
@@ -140,7 +148,7 @@ class Hub:
     def release(self, socket: Socket) -> None:
         """The socket has read what was waiting for it."""
         self._laggards.release(socket, self._clock.monotonic())
-        self._catch_up()
+        self._catch_up([socket])
 
     @property
     def slow(self) -> int:
@@ -154,7 +162,7 @@ class Hub:
         for socket in self._laggards.take_hopeless(self._clock.monotonic()):
             self._laggards.forget(socket)
             socket.outlet.cut_off()
-        self._catch_up()
+        self._catch_up(list(self._laggards))
 
     def broadcast(self, channel: str, event: str, data: bytes) -> None:
         """Send an event to the subscribers of a channel, "*" being everybody. `data` is a JSON object."""
@@ -192,6 +200,7 @@ class Hub:
             if identity.expires_at <= now:
                 self._end_session(socket, "expired")
             else:
+                self._expiries.watch(socket, identity.expires_at)
                 expiring = payloads.TokenExpiring(expires_at=identity.expires_at * MILLISECONDS)
                 self._send(Packet("token_expiring", encode(expiring)), [socket])
 
@@ -213,16 +222,17 @@ class Hub:
             dispatch = dispatch_of(wanted, lacking, self._milliseconds())
             self.fanout.post([Letter(joined([dispatch]), Audience([socket]), [dispatch])])
 
-    def _catch_up(self) -> None:
-        sent_at = self._milliseconds()
-        for socket, missed in self._laggards.take_due(self._clock.monotonic()):
-            for channel, changes in missed.items():
+    def _catch_up(self, sockets: Iterable[Socket]) -> None:
+        now, sent_at = self._clock.monotonic(), self._milliseconds()
+        for socket in sockets:
+            for channel, changes in self._laggards.take(socket, now).items():
                 for packet in packets_of(channel, changes, sent_at):
                     self._send(packet, [socket])
 
     def _end_session(self, socket: Socket, reason: str) -> None:
         lost = self.unsubscribe(socket, [NOTIFICATIONS.name])
         self.registry.identify(socket, None)
+        self._expiries.forget(socket)
         self._send(Packet("session_ended", encode(payloads.SessionEnded(reason, lost))), [socket])
         self.mark(socket)
 

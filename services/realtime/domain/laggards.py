@@ -47,6 +47,9 @@ class Laggards:
     def __len__(self) -> int:
         return len(self._lags)
 
+    def __iter__(self) -> Iterator[Socket]:
+        return iter(self._lags)
+
     def hold(self, socket: Socket, now: float) -> None:
         """The socket's buffer is full."""
         lag = self._lags.get(socket)
@@ -81,18 +84,17 @@ class Laggards:
             lag.missed.setdefault(dispatch.stream.channel, {}).update(dispatch.changes)
         return True
 
-    def take_due(self, now: float) -> Iterator[tuple[Socket, Mapping[str, Mapping[str, Change]]]]:
-        """The sockets that may be written to, each with what it missed; those that have recovered are forgotten."""
-        for socket, lag in list(self._lags.items()):
-            if lag.held_since is not None or now < lag.next_write:
-                continue
-            if now - lag.calm_since >= CALM:
-                del self._lags[socket]
-            elif lag.lowered:
-                lag.next_write = now + LOWERED_PAUSE
-            missed, lag.missed = lag.missed, {}
-            if missed:
-                yield socket, missed
+    def take(self, socket: Socket, now: float) -> Mapping[str, Mapping[str, Change]]:
+        """What a socket has missed, if it may be written to; one that has recovered is forgotten."""
+        lag = self._lags.get(socket)
+        if lag is None or lag.held_since is not None or now < lag.next_write:
+            return {}
+        if now - lag.calm_since >= CALM:
+            del self._lags[socket]
+        elif lag.lowered:
+            lag.next_write = now + LOWERED_PAUSE
+        missed, lag.missed = lag.missed, {}
+        return missed
 
     def take_hopeless(self, now: float) -> list[Socket]:
         """The sockets that are to be cut off. Those that have been behind for a while get the lower rate."""

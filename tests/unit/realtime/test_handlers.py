@@ -1,5 +1,6 @@
 """gRPC calls, NATS messages and statistics, without the network."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,13 +9,14 @@ from cryptovault.prices.v1.price_pb2 import Candle, Price
 from cryptovault.realtime.v1 import realtime_service_pb2 as pb
 
 from services.kit.caller import Caller
+from services.kit.clock import SystemClock
 from services.kit.errors import InvalidInput, PermissionDenied, Unauthenticated
 from services.kit.testing import FakeBus
 from services.realtime.adapters.user_events import Stored
 from services.realtime.domain.registry import Identity
 from services.realtime.handlers.rpc import RealtimeHandlers
 from services.realtime.handlers.subjects import SubjectHandlers
-from tests.unit.realtime.helpers import NOW, build_cluster, build_hub, delivery, join
+from tests.unit.realtime.helpers import NOW, build_cluster, build_hub, delivery, eventually, join
 
 ADMIN = Caller(user_id="root", scopes=frozenset({"admin"}))
 ANN = Caller(user_id="ann")
@@ -142,3 +144,11 @@ async def test_what_is_no_json_object_is_never_put_into_an_event(hub, clock, dat
     await subjects.room(delivery(RoomEvent(channel="*", event="x", data_json=data)))
     await subjects.user(1, UserEvent(user_id="ann", event="x", data_json=data).SerializeToString())
     assert outlet.events() == []
+
+
+async def test_tokens_are_watched_all_the_time():
+    hub, clock = build_hub(SystemClock()), SystemClock()
+    _, outlet = join(hub, identity=Identity("ann", "s", 1, clock.time() + 30))
+    watching = asyncio.create_task(SubjectHandlers(hub, clock).watch())
+    await eventually(lambda: outlet.events("token_expiring"))
+    watching.cancel()

@@ -77,6 +77,16 @@ def test_a_users_event_arrives_by_name_and_as_notification_where_subscribed(cloc
     assert stranger.events() == []
 
 
+def test_a_stream_that_begins_anew_is_followed_from_its_start(clock):
+    hub = build_hub(clock)
+    _, outlet = join(hub, identity=ANN)
+    hub.begin(5000)
+    hub.deliver(UserEvent(5001, "ann", "alert", b'{"x":1}', NOW))
+    hub.begin(0)
+    hub.deliver(UserEvent(1, "ann", "alert", b'{"x":2}', NOW))
+    assert outlet.events("alert") == [{"x": 1}, {"x": 2}]
+
+
 def test_an_event_called_notification_has_one_form_and_comes_once(clock):
     hub = build_hub(clock)
     _, listening = join(hub, "notifications", id="s1", identity=ANN)
@@ -115,6 +125,25 @@ def test_an_expiring_token_is_announced_and_then_ends_the_users_channels_only(cl
     assert outlet.events("session_ended") == [{"reason": "expired", "channels": ["notifications"]}]
     assert list(socket.channels) == ["system"]
     assert not outlet.disconnected
+
+
+def test_a_token_that_ends_soon_is_announced_at_once_and_once(clock):
+    hub = build_hub(clock)
+    _, outlet = join(hub, identity=Identity("ann", "session-1", 1, NOW / 1000 + 30))
+    for _ in range(2):
+        hub.expire()
+        clock.advance(10)
+    assert outlet.events() == [("token_expiring", {"expires_at": NOW + 30_000})]
+
+
+def test_a_socket_that_renews_often_waits_once_and_one_that_leaves_not_at_all(clock):
+    hub = build_hub(clock)
+    socket, _ = join(hub, identity=ANN)
+    for seconds in range(5):
+        hub.authenticate(socket, Identity("ann", "session-1", 1, ANN.expires_at + seconds))
+    assert len(hub._expiries) == 1
+    hub.disconnect(socket)
+    assert len(hub._expiries) == 0
 
 
 def test_a_renewed_token_is_not_ended_by_the_old_ones_expiry(clock):

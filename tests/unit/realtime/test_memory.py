@@ -39,7 +39,7 @@ async def test_nothing_is_left_of_websockets_that_have_gone(node: Node) -> None:
         for _ in range(5):
             socket = await http.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket")
             await socket.receive()
-            await socket.send_str("40")
+            await socket.send_str('40{"token":"token-of-ann"}')
             await socket.send_str('420["subscribe",["system"]]')
             await eventually(lambda: node.hub.registry.subscribers("system"))
             await socket.close()
