@@ -50,7 +50,10 @@ class Flusher:
 
     def _work(self) -> None:
         """The next slice of a fan-out, after the loop has looked after everybody else."""
-        if self._hub.fanout.work():
-            self._work_soon()
-        else:
-            self._set_next()
+        try:
+            self._hub.fanout.work()
+        finally:
+            if self._hub.fanout.busy:
+                self._work_soon()
+            else:
+                self._set_next()

@@ -60,8 +60,12 @@ class Fanout:
         if self._listener is None:
             while self.work():
                 pass
-        elif self.work():
-            self._listener()
+            return
+        try:
+            self.work()
+        finally:
+            if self.busy:
+                self._listener()
 
     def leave(self, socket: Socket) -> None:
         """The socket has left a channel, of which it is sent nothing more."""
@@ -69,19 +73,23 @@ class Fanout:
             self._left.add(socket)
 
     def work(self) -> bool:
-        """Write a slice; returns whether there is more."""
+        """Write a slice; returns whether there is more. What fails is not tried again: the rest still leaves."""
         room = SLICE
         while self._queue and room > 0:
-            letter, begin = self._queue[0], self._position
-            end = self._position = min(begin + room, len(letter.audience))
-            self._write(letter, letter.audience.part(begin, end))
-            room -= end - begin
-            if end == len(letter.audience):
-                self._queue.popleft()
-                self._position = 0
+            letter, audience = self._next(room)
+            self._write(letter, audience)
+            room -= len(audience)
         if not self._queue:
             self._left.clear()
         return self.busy
+
+    def _next(self, room: int) -> tuple[Letter, Audience]:
+        letter, begin = self._queue[0], self._position
+        end = self._position = min(begin + room, len(letter.audience))
+        if end == len(letter.audience):
+            self._queue.popleft()
+            self._position = 0
+        return letter, letter.audience.part(begin, end)
 
     def _write(self, letter: Letter, audience: Audience) -> None:
         if letter.dispatches and (self._laggards or self._left):
@@ -99,11 +107,12 @@ class Fanout:
         return not self._laggards.keep(socket, letter.dispatches)
 
     def _remains(self, socket: Socket, letter: Letter) -> bool:
-        """For one that has left a channel: post it a letter of what remains."""
+        """For one that has left a channel: write it a letter of what remains."""
         remaining = [one for one in letter.dispatches if self._registry.stream_of(socket, one.stream.channel)]
         if len(remaining) < len(letter.dispatches):
             if remaining:
-                self._queue.insert(1, Letter(joined(remaining), Audience([socket]), remaining))
+                alone = Audience([socket])
+                self._write(Letter(joined(remaining), alone, remaining), alone)
             return False
         return not self._laggards.keep(socket, letter.dispatches)
 

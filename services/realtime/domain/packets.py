@@ -40,6 +40,7 @@ class Packet:
         """An event that another node has encoded. Raises ValueError when it is none."""
         if not encoded.startswith(b"42["):
             raise ValueError("not an encoded event")
+        encoded.decode()  # or polling could not carry it
         packet = cls.__new__(cls)
         packet.event, packet.encoded = "", encoded
         return packet

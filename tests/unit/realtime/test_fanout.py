@@ -1,5 +1,7 @@
 """Writing to many: in slices, joined, and by the short way where there is one."""
 
+import pytest
+
 from services.realtime.domain import fanout
 from services.realtime.domain.packets import Packet
 from services.realtime.domain.registry import Audience, Socket
@@ -64,6 +66,18 @@ def test_what_is_posted_meanwhile_leaves_afterwards(clock, monkeypatch):
         pass
     assert [[name for name, _ in outlet.events()] for _, outlet in members] == [["one", "two"]] * 2
     assert woken == [True]
+
+
+def test_a_write_that_fails_keeps_nothing_from_anybody_else(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, members, woken = crowd(clock, 3)
+    members[0][1].send = None
+    with pytest.raises(TypeError):
+        hub.broadcast("*", "note", b"{}")
+    while hub.fanout.work():
+        pass
+    assert (woken, hub.fanout.busy) == ([True], False)
+    assert [len(outlet.events("note")) for _, outlet in members] == [0, 1, 1]
 
 
 def test_channels_that_are_due_together_leave_in_one_write(clock):

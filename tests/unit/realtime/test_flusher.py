@@ -50,6 +50,18 @@ async def test_slots_are_flushed_one_after_the_other_until_nothing_waits(monkeyp
     await eventually(lambda: flusher._timer is None)
 
 
+async def test_a_write_that_fails_does_not_end_the_fan_out(monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub = build_hub(SystemClock())
+    Flusher(hub, SystemClock())
+    outlets = [join(hub, "prices", id=f"s{number}")[1] for number in range(4)]
+    outlets.pop(1).send = None
+    hub.broadcast("*", "note", b"{}")
+    hub.market.tick(tick())
+    await eventually(lambda: all(outlet.events("note") for outlet in outlets))
+    await eventually(lambda: any(outlet.events("price_update") for outlet in outlets))
+
+
 async def test_what_is_due_while_a_fan_out_is_under_way_leaves_after_it(monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 1)
     hub = build_hub(SystemClock())

@@ -74,9 +74,10 @@ async def test_what_another_node_encoded_is_sent_as_it_is(rooms, bus, hub):
     assert outlet.packets[-1].frame == packet.frame
 
 
-async def test_what_is_no_encoded_event_reaches_nobody(hub, clock):
+@pytest.mark.parametrize("packet", [b"41", b'42["note","\xff"]'])
+async def test_what_is_no_encoded_event_reaches_nobody(hub, clock, packet):
     subjects, (_, outlet) = SubjectHandlers(hub, clock), join(hub, "system")
-    await subjects.room(delivery(RoomEvent(channel="system", packet=b"41")))
+    await subjects.room(delivery(RoomEvent(channel="system", packet=packet)))
     assert outlet.events() == []
 
 
