@@ -18,6 +18,7 @@ TOO_BIG = 1009
 _DATA = frozenset({CONTINUATION, TEXT, BINARY})
 _CONTROL = frozenset({CLOSE, PING, PONG})
 _MAX_CONTROL = 125  # bytes
+_MAX_FRAGMENTS = 128  # of one message: a message counts once, whatever it costs to put together
 
 
 class FrameError(Exception):
@@ -45,13 +46,14 @@ class _Frame(NamedTuple):
 class FrameReader:
     """Puts messages together from bytes as they arrive."""
 
-    __slots__ = ("_fragments", "_max_message", "_opcode", "_rest")
+    __slots__ = ("_count", "_fragments", "_max_message", "_opcode", "_rest")
 
     def __init__(self, max_message: int) -> None:
         self._max_message = max_message  # bytes
         self._rest = b""
         self._opcode = CONTINUATION  # of the message whose fragments are being collected
         self._fragments = b""
+        self._count = 0
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are complete with this. Raises FrameError."""
@@ -74,12 +76,13 @@ class FrameReader:
             return Message(part.opcode, part.payload)
         self._opcode = self._opcode or part.opcode
         self._fragments += part.payload
-        if len(self._fragments) > self._max_message:
+        self._count += 1
+        if len(self._fragments) > self._max_message or self._count > _MAX_FRAGMENTS:
             raise FrameError(TOO_BIG, "message too big")
         if not part.final:
             return None
         message = Message(self._opcode, self._fragments)
-        self._opcode, self._fragments = CONTINUATION, b""
+        self._opcode, self._fragments, self._count = CONTINUATION, b"", 0
         return message
 
 

@@ -133,7 +133,7 @@ class Engine:
     def _upgrade(self, request: web.Request, session: Session) -> web.StreamResponse:
         link, early = self._accept(request)
         polling = session.link
-        if isinstance(polling, Polling):
+        if isinstance(polling, Polling) and not polling.probed:
             link.receiver = Probe(session, polling, link)
         else:
             link.receiver = Probe(session, Polling(0), link)

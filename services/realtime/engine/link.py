@@ -12,6 +12,10 @@ class Receiver(Protocol):
         """A packet has come."""
         ...
 
+    def allows(self) -> bool:
+        """Whether the client may send something that is no packet, such as a ping of the WebSocket."""
+        ...
+
     def lost(self) -> None:
         """The connection has ended."""
         ...
@@ -35,6 +39,10 @@ class Nobody:
 
     def received(self, packet: Received) -> None:
         """Too late."""
+
+    def allows(self) -> bool:
+        """Nothing any more."""
+        return False
 
     def lost(self) -> None:
         """That is known."""

@@ -15,7 +15,7 @@ class Overlap(Exception):
 class Polling:
     """The polling transport of one session."""
 
-    __slots__ = ("_hold_buffer", "_outbox", "_poll", "receiver", "unsent", "upgrading")
+    __slots__ = ("_hold_buffer", "_outbox", "_poll", "probed", "receiver", "unsent", "upgrading")
 
     name = "polling"
     receiver: Receiver
@@ -25,6 +25,7 @@ class Polling:
         self._outbox: list[Sendable] = []
         self._poll: asyncio.Future[None] | None = None
         self.unsent = 0  # characters
+        self.probed = False  # whether a WebSocket is there that may take over
         self.upgrading = False
 
     def adopt(self, wire: Wire) -> None:
@@ -48,12 +49,13 @@ class Polling:
                 await self._poll
             finally:
                 self._poll = None
-        return SEPARATOR.join(packet.payload for packet in self.take() or [NOOP_PACKET])
+        packets = self.take() or [NOOP_PACKET]
+        self.receiver.resume()
+        return SEPARATOR.join(packet.payload for packet in packets)
 
     def take(self) -> list[Sendable]:
         """Everything that waits."""
         packets, self._outbox, self.unsent = self._outbox, [], 0
-        self.receiver.resume()
         return packets
 
     def begin_upgrade(self) -> None:

@@ -19,6 +19,7 @@ class Probe:
         self._polling = polling
         self._websocket = websocket
         self._answered = False
+        polling.probed = True
         self._timer = asyncio.get_running_loop().call_later(TIMEOUT, websocket.close)
 
     def received(self, packet: Received) -> None:
@@ -33,9 +34,14 @@ class Probe:
         else:
             self._websocket.close()
 
+    def allows(self) -> bool:
+        """Nothing but packets."""
+        return False
+
     def lost(self) -> None:
         """The WebSocket is gone; polling goes on."""
         self._timer.cancel()
+        self._polling.probed = False
         if self._answered:
             self._polling.upgrading = False
 

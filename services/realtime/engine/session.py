@@ -138,11 +138,9 @@ class Session:
 
     def received(self, packet: Received) -> None:
         """A packet has come."""
-        if self._reason:
+        if self._reason or not self.allows():
             return
-        if self._is_too_fast(asyncio.get_running_loop().time()):
-            self.close(TOO_FAST)
-        elif packet.kind == packets.MESSAGE:
+        if packet.kind == packets.MESSAGE:
             self._handle(packet.data)
         elif packet.kind == packets.PONG:
             self._awaiting_pong = False
@@ -150,6 +148,13 @@ class Session:
             self.close(BY_CLIENT)
         else:
             self.close(TRANSPORT_ERROR)
+
+    def allows(self) -> bool:
+        """Count one of the things that a client may send; one that sends too much is cut off."""
+        too_fast = self._is_too_fast(asyncio.get_running_loop().time())
+        if too_fast:
+            self.close(TOO_FAST)
+        return not too_fast
 
     def lost(self) -> None:
         """The connection has ended."""
@@ -175,6 +180,8 @@ class Session:
         if isinstance(polling, Polling):
             for packet in polling.take():
                 websocket.send(packet)
+        if websocket.unsent <= self._owner.options.hold_buffer:  # or the transport tells when it has room
+            self.resume()
 
     def beat(self, now: float) -> float | None:
         """Ping, or end a session whose client did not answer. Returns when to look again; None when it has ended."""

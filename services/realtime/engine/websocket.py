@@ -105,12 +105,12 @@ class WebSocket(asyncio.Protocol):
             self._confirm_close()
         elif self._closing:
             return
-        elif opcode == frames.PING:
-            self._write(frame(payload, frames.PONG))
         elif opcode == TEXT:
             self.receiver.received(decode(_text(payload)))
         elif opcode == BINARY:
             self.receiver.received(Received(MESSAGE, payload))
+        elif self.receiver.allows() and opcode == frames.PING:
+            self._write(frame(payload, frames.PONG))
 
     def _confirm_close(self) -> None:
         if not self._closing:

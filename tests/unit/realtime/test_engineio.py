@@ -224,6 +224,15 @@ async def test_an_upgrade_in_the_wrong_order_is_closed_and_polling_goes_on(engin
     assert await engine.poll(sid) == (200, "4hello")
 
 
+async def test_one_websocket_at_a_time_may_probe(engine):
+    sid = await engine.open_polling()
+    first = await engine.websocket(f"EIO=4&transport=websocket&sid={sid}")
+    second = await engine.websocket(f"EIO=4&transport=websocket&sid={sid}")
+    await second.ended()
+    await first.send("2probe")
+    assert await first.next() == "3probe"
+
+
 async def test_after_an_upgrade_requests_and_further_websockets_are_refused(engine):
     sid = await engine.open_polling()
     socket = await engine.probe(sid)

@@ -54,6 +54,7 @@ def test_fragments_are_put_together_and_control_frames_may_come_between():
         (masked(b"x" * 101), 1009),
         (b"\x81\xff" + b"\xff" * 8 + MASK, 1009),  # refused before it is there
         (masked(b"x" * 60, TEXT, final=False) + masked(b"x" * 60, CONTINUATION), 1009),
+        (masked(b"", TEXT, final=False) + masked(b"", CONTINUATION, final=False) * 128, 1009),
     ],
 )
 def test_a_broken_frame_ends_with_the_code_of_the_rfc(data, code):

@@ -42,6 +42,10 @@ class Raw:
         await self._websocket.send_str(packet)
         return 200
 
+    async def ping(self) -> None:
+        """By the WebSocket's own means."""
+        await self._websocket.ping()
+
     async def close(self) -> None:
         if self._websocket is None:
             await self.send("1")
@@ -119,6 +123,16 @@ async def test_a_client_that_sends_too_much_is_cut_off(transport):
         assert statuses[:29] == [200] * 29
 
 
+async def test_pings_of_the_websocket_count_as_messages():
+    async with running(Node(free_port(), messages_per_second=10)) as node, aiohttp.ClientSession() as http:
+        raw = Raw(http, node, "websocket")
+        await raw.open()
+        for _ in range(40):
+            await raw.ping()
+        await raw.ended()
+        await eventually(lambda: node.hub.meter.fast_disconnects == 1)
+
+
 @BOTH
 async def test_a_client_may_send_a_burst_and_then_its_rate(transport):
     async with running(Node(free_port(), messages_per_second=50)) as node:
@@ -177,6 +191,19 @@ async def test_whoever_would_wait_too_long_is_asked_to_come_again_later(transpor
         assert await Raw(http, node, transport).open() == 200
         assert await Raw(http, node, transport).open() == 503
         assert node.hub.meter.refusals == {"storm": 1}
+
+
+@BOTH
+async def test_a_node_that_stops_takes_no_newcomers(transport):
+    async with running(Node(free_port(), drain_spread=20)) as node, aiohttp.ClientSession() as http:
+        client = Client()
+        await client.sio.connect(node.url, transports=["websocket"])
+        draining = asyncio.create_task(node.server.drain(60))
+        await eventually(lambda: node.server._draining)
+        assert await Raw(http, node, transport).open() == 503
+        assert node.hub.meter.refusals == {"draining": 1}
+        await draining
+    assert not client.sio.connected
 
 
 @pytest.mark.parametrize(
