@@ -87,10 +87,13 @@ class Http1Connection(asyncio.Protocol):
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Let it go on."""
+        """Let it go on, and what was sent ahead."""
         self.paused = False
         if self._writable is not None:
             self._writable.set()
+        if self._exchange is None and self._buffer:
+            self._since = self.engine.loop.time()
+            self._advance_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application."""
@@ -109,7 +112,7 @@ class Http1Connection(asyncio.Protocol):
         try:
             if self._exchange is not None:
                 self._read_body(self._exchange)
-            elif self._buffer and not self._over:
+            elif self._buffer and not (self._over or self.paused):  # who reads no answer gets no other
                 self._read_head()
         except Refused as refused:
             self._refuse(refused)
@@ -128,19 +131,16 @@ class Http1Connection(asyncio.Protocol):
                 raise Refused(400, "lines end with a carriage return and a line feed")
             self._scanned = size
             return
-        data = bytes(buffer[: end + 4])
-        head = self._understand(data)
+        head = self._understand(bytes(buffer[: end + 4]))
         if head.websocket:
-            self._leave_to_websocket()
-            return
+            return self._leave_to_websocket()
         del buffer[: end + 4]
         self._scanned = 0
         self._begin(head)
 
     def _understand(self, data: bytes) -> Head:
         if data != self._head or self._understood is None:
-            self._understood = Head(data, self.engine.limits)
-            self._head = data
+            self._understood, self._head = Head(data, self.engine.limits), data
         return self._understood
 
     def _begin(self, head: Head) -> None:
@@ -165,8 +165,9 @@ class Http1Connection(asyncio.Protocol):
 
     def _pace(self) -> None:
         """Read as much ahead as is kept, and no more."""
+        free = self._exchange is None and not self.paused
         waiting = len(self._buffer) + (self._exchange.unread if self._exchange is not None else 0)
-        reading = self._over or self._exchange is None or waiting < READ_AHEAD
+        reading = self._over or free or waiting < READ_AHEAD
         if reading != self._reading and not self.transport.is_closing():
             self._reading = reading
             (self.transport.resume_reading if reading else self.transport.pause_reading)()
@@ -212,24 +213,25 @@ class Http1Connection(asyncio.Protocol):
             self._linger(more=not exchange.body.ended)
         elif self._closing:
             self.transport.close()
-        elif self._buffer and not self._advancing:
+        elif self._buffer or not self._reading:
+            self._advance_soon()
+
+    def _advance_soon(self) -> None:
+        if not self._advancing:
             self._advancing = True
             self.engine.loop.call_soon(self._advance)
-        elif not self._reading:
-            self._pace()
 
     # Time and the end
 
     def check(self, now: float) -> None:
         """Look at the time; the engine calls this once a second."""
-        if self.lost or self.transport.is_closing():
-            self._check_writing(now)
-            return
         self._check_writing(now)
+        if self.lost or self.transport.is_closing():
+            return
         limits, exchange = self.engine.limits, self._exchange
         if exchange is not None:
             self._check_body(exchange, now)
-        elif self._over:
+        elif self._over or self.paused:
             return
         elif self._buffer and limits.header_timeout and now - self._since >= limits.header_timeout:
             self.engine.events[Event.HEADER_TIMEOUTS] += 1
@@ -242,8 +244,7 @@ class Http1Connection(asyncio.Protocol):
         if exchange.body_patience is None:
             exchange.body_patience = Patience()
         least = int(limits.body_timeout * limits.minimum_rate)
-        turn = exchange.owes_body
-        if exchange.body_patience.lost(now, limits.body_timeout, least, exchange.received, its_turn=turn):
+        if exchange.body_patience.lost(now, limits.body_timeout, least, exchange.received, its_turn=exchange.owes_body):
             self.engine.events[Event.SLOW_BODIES] += 1
             self.abort()
 
@@ -251,8 +252,7 @@ class Http1Connection(asyncio.Protocol):
         limits = self.engine.limits
         buffered = self.transport.get_write_buffer_size()
         least = int(limits.stall_timeout * limits.minimum_rate)
-        moved = self._written - buffered
-        if self._stall.lost(now, limits.stall_timeout, least, moved, its_turn=buffered > 0):
+        if self._stall.lost(now, limits.stall_timeout, least, self._written - buffered, its_turn=buffered > 0):
             self.engine.events[Event.STALLED_ANSWERS] += 1
             self.transport.abort()
 

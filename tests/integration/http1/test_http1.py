@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.integration.http1.cases import GET, POST, REFUSED, SERVED, Case
-from tests.integration.http2.app import FAST, App, answer, wait_until
+from tests.integration.http2.app import FAST, MEBIBYTE, App, answer, wait_until
 from tests.unit.gateway_http2.wire import Running, serving
 
 PATIENCE = 5.0  # seconds
@@ -187,6 +187,24 @@ async def send_all(writer: asyncio.StreamWriter, size: int) -> None:
     for _ in range(size // 65536):
         writer.write(b"x" * 65536)
         await writer.drain()
+
+
+async def test_who_sends_ahead_and_reads_nothing_is_answered_no_further_until_it_reads(
+    server: Running, app: App
+) -> None:
+    async def big(scope, receive, send):
+        await answer(send, 200, bytes(MEBIBYTE))
+
+    app.big = big
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+    writer.write(b"GET /big HTTP/1.1\r\nhost: a\r\n\r\n" * 100)
+    await asyncio.sleep(0.5)
+    assert app.begun < 50  # as much as the kernel takes in
+    async with asyncio.timeout(30):
+        for _ in range(100):
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(MEBIBYTE)
+    writer.close()
 
 
 async def test_a_body_that_does_not_come_and_a_reader_that_does_not_read_are_given_up(
