@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import aiohttp
 from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from hypercorn.config import Config
 
@@ -25,7 +24,7 @@ from services.gateway.server import HttpServer, check_ports, hypercorn_config
 from services.gateway.settings import Settings
 from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
-from services.gateway.sockets.target import Target
+from services.gateway.sockets.target import Target, forwarding_session
 from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
@@ -58,7 +57,7 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
     bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
     upstreams = await runtime.enter(Upstreams.open(settings.addresses, runtime.clock, settings.hedge_share))
     export(upstreams.statistics)
-    session = await runtime.enter(aiohttp.ClientSession(auto_decompress=False))
+    session = await runtime.enter(forwarding_session())
     components = Components({"redis": store.ping, "nats": bus.ping}, upstreams, runtime.clock)
     target = Target(settings.realtime_url)
     lag = LoopLag()

@@ -1,22 +1,17 @@
-"""The gateway over its real server: both ports, HTTP/1.1 and HTTP/2, sockets, shared limits, and its end."""
+"""The gateway over its real server: both ports, HTTP/1.1 and HTTP/2, shared limits, and its end."""
 
 import asyncio
 import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import h2.config
 import h2.connection
 import h2.events
 import httpx
 import pytest
-import socketio
-from aiohttp import web
 
 from services.gateway.limits.gcra import Limit, Rule
 from services.gateway.limits.limiter import RateLimiter
@@ -173,97 +168,6 @@ async def test_replicas_share_a_limit_through_redis(valkey_url: str) -> None:
     assert [decision.allowed for decision in decisions] == [True] * 10 + [False] * 2
     assert [decision.remaining for decision in decisions[:10]] == list(range(9, -1, -1))
     assert 0 < decisions[-1].retry_after <= 360
-
-
-@asynccontextmanager
-async def socketio_server() -> AsyncIterator[str]:
-    """A real Socket.IO server that says back what it hears and who it thinks the client is."""
-    # The client's disconnect lasts as long as its last poll, so polls are short.
-    sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*", ping_interval=1, ping_timeout=1)
-    seen: dict[str, str] = {}
-
-    @sio.event
-    async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
-        seen[sid] = environ["HTTP_X_FORWARDED_FOR"]
-
-    @sio.event
-    async def echo(sid: str, data: Any) -> Any:
-        return {"data": data, "client": seen[sid]}
-
-    app = web.Application()
-    sio.attach(app)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
-
-
-@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
-async def test_a_stock_socketio_client_talks_through_the_gateway(tls_folder: Path, transports: list[str]) -> None:
-    async with socketio_server() as realtime, running(tls_folder, realtime) as front:
-        client = socketio.AsyncClient(reconnection=False)
-        await client.connect(front.plain, transports=transports)
-        answer = await client.call("echo", "x" * 50_000, timeout=5)
-        await client.disconnect()
-    assert (len(answer["data"]), answer["client"]) == (50_000, "127.0.0.1")
-
-
-@asynccontextmanager
-async def plain_websocket_server() -> AsyncIterator[str]:
-    """Says back each frame; closes with 4001 when told."""
-
-    async def handle(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(compress=False)
-        await socket.prepare(request)
-        async for message in socket:
-            if message.data == "close":
-                await socket.close(code=4001)
-            elif message.type is aiohttp.WSMsgType.TEXT:
-                await socket.send_str(message.data)
-            else:
-                await socket.send_bytes(message.data)
-        return socket
-
-    app = web.Application()
-    app.router.add_get("/socket.io/", handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
-
-
-@pytest.mark.parametrize("deflate", [0, 15])
-async def test_frames_of_every_kind_and_close_codes_pass_whether_or_not_the_client_deflates(
-    tls_folder: Path, deflate: int
-) -> None:
-    async with plain_websocket_server() as realtime, running(tls_folder, realtime) as front:
-        session = aiohttp.ClientSession()
-        async with session:
-            socket = await session.ws_connect(f"{front.plain}/socket.io/?EIO=4", compress=deflate)
-            for frame in ("ä" * 20_000, "{}", ""):
-                await socket.send_str(frame)
-                assert (await socket.receive(timeout=5)).data == frame
-            await socket.send_bytes(bytes(range(256)) * 100)
-            assert (await socket.receive(timeout=5)).data == bytes(range(256)) * 100
-            await socket.send_str("close")
-            assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
-    assert socket.close_code == 4001
-
-
-async def test_a_handshake_is_refused_while_realtime_is_away(tls_folder: Path) -> None:
-    async with running(tls_folder) as front, aiohttp.ClientSession() as session:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{front.plain}/socket.io/?EIO=4&transport=websocket")
-        polling = await session.get(f"{front.plain}/socket.io/?EIO=4&transport=polling")
-    assert (refused.value.status, polling.status, polling.headers["retry-after"]) == (503, 503, "1")
 
 
 async def test_sigterm_answers_what_is_in_flight_and_ends_in_spite_of_idle_connections(

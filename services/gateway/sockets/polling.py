@@ -36,7 +36,7 @@ class Polling:
         url = self._target.url(exchange.path, exchange.query)
         try:
             async with self._session.request(
-                exchange.method, url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
+                exchange.method, url, data=body or None, headers=headers, timeout=TIMEOUT, allow_redirects=False
             ) as answer:
                 return Answer(answer.status, _passed_back(answer.raw_headers), await answer.read(), compressible=False)
         except TimeoutError as error:

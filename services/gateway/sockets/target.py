@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import aiohttp
 from yarl import URL
 
 # Headers of one connection only (RFC 9110 section 7.6.1), those that the handshake on the other side makes anew, and
@@ -28,6 +29,17 @@ NOT_FORWARDED = frozenset(
     }
 )
 HANDSHAKE = b"sec-websocket-"
+NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+def forwarding_session() -> aiohttp.ClientSession:
+    """A session for requests of many clients: any number at a time, each with its own headers and cookies only."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),  # a socket, or a poll that waits, holds a connection for itself
+        cookie_jar=aiohttp.DummyCookieJar(),  # what is set for one client is nobody else's
+        skip_auto_headers=NOT_ADDED,
+        auto_decompress=False,
+    )
 
 
 @dataclass(frozen=True)

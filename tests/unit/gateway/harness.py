@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import httpx
 from cryptovault.auth.v1 import auth_service_pb2 as auth_pb
 from cryptovault.auth.v1 import auth_service_pb2_grpc as auth_grpc
@@ -30,7 +29,7 @@ from services.gateway.pipeline.repeats import Repeats
 from services.gateway.pipeline.response_cache import Stored, Unwritten
 from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
-from services.gateway.sockets.target import Target
+from services.gateway.sockets.target import Target, forwarding_session
 from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
@@ -289,10 +288,7 @@ async def gateway(
         )
         components = Components({}, upstreams, clock)
         own = own_routes(health, components, openapi_document(OPERATIONS, DESCRIPTORS), docs_site())
-        session, target = (
-            await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False)),
-            Target(realtime),
-        )
+        session, target = await stack.enter_async_context(forwarding_session()), Target(realtime)
         routes = [*api_routes(operations, upstreams, stopping), *own, *Polling(session, target).routes()]
         app = application(routes, parts, WebSocketForwarder(session, target, 0, stopping))
         transport = httpx.ASGITransport(app=as_served(app), client=("192.0.2.7", 4000))
