@@ -22,12 +22,23 @@ class EventStream:
         self._open = open_call
         self._to_json = to_json
         self._stopping = stopping
-        self._call = open_call()
-        self._pending: asyncio.Task[bytes | None] = asyncio.create_task(self._call.next())
+        self._opened_again = False  # and nothing has come since
+        self._begin_call()
+
+    def _begin_call(self) -> None:
+        self._call = self._open()
+        self._expect()
+
+    def _expect(self) -> None:
+        self._pending = asyncio.create_task(self._call.next())
 
     async def begin(self) -> None:
         """Wait shortly for the first message. Raises CryptoVaultError when the call fails at once."""
-        await asyncio.wait({self._pending}, timeout=FIRST_MESSAGE_SECONDS)
+        try:
+            await asyncio.wait({self._pending}, timeout=FIRST_MESSAGE_SECONDS)
+        except asyncio.CancelledError:  # the client's time is over
+            self.close()
+            raise
         if self._pending.done() and (error := self._pending.exception()) is not None:
             self.close()
             raise error
@@ -43,7 +54,10 @@ class EventStream:
                 )
                 if not self._pending.done():
                     yield KEEP_ALIVE
-                elif (message := await self._take()) is not None:
+                elif self._is_broken():
+                    self._opened_again = True
+                    self._begin_call()
+                elif (message := self._take()) is not None:
                     yield b"data: " + self._to_json(message) + b"\n\n"
                 else:
                     return
@@ -53,15 +67,16 @@ class EventStream:
             stopping.cancel()
             self.close()
 
-    async def _take(self) -> bytes | None:
-        """The message that has arrived; the wait for the next one begins. A broken call is opened again, once."""
-        try:
-            message = self._pending.result()
-        except Unavailable:
-            self._call = self._open()
-            message = await self._call.next()
+    def _is_broken(self) -> bool:
+        """Whether the call's replica has gone; a call that breaks is opened again, once until something comes."""
+        return not self._opened_again and isinstance(self._pending.exception(), Unavailable)
+
+    def _take(self) -> bytes | None:
+        """The message that has arrived; the wait for the next one begins."""
+        message = self._pending.result()
         if message is not None:
-            self._pending = asyncio.create_task(self._call.next())
+            self._opened_again = False
+            self._expect()
         return message
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.errors import ClientGone
-from services.gateway.http2.ready import AT_HAND, Ready
+from services.gateway.http2.ready import AT_HAND
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
 from services.gateway.pipeline.repeats import Repeats
 
@@ -34,15 +34,15 @@ class Edge:
             self.repeats.remember(asked, exchange, answer)
         if exchange.hints and answer.status == 200 and _takes_hints(scope):
             await send({"type": "http.response.early_hint", "links": exchange.hints})
+        start = {"type": "http.response.start", "status": answer.status, "headers": headers}
         if answer.stream is None:
-            return await _send(Ready(answer.status, headers, b"" if exchange.method == "HEAD" else answer.body), send)
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await _send_stream(answer.stream, exchange, send)
-
-
-async def _send(answer: Ready, send: Send) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+            await send(start)
+            body = b"" if exchange.method == "HEAD" else answer.body
+            return await send({"type": "http.response.body", "body": body, "more_body": False})
+        async with aclosing(answer.stream) as stream:
+            first = await anext(stream, b"")  # what has not begun cannot be closed, and would hold its call for ever
+            await send(start)
+            await _send_stream(first, stream, exchange, send)
 
 
 def _headers(answer: Answer, exchange: Exchange) -> Headers:
@@ -57,9 +57,9 @@ def _takes_hints(scope: Scope) -> bool:
     return scope["http_version"] == "2" and "http.response.early_hint" in scope["extensions"]
 
 
-async def _send_stream(stream: AsyncGenerator[bytes, None], exchange: Exchange, send: Send) -> None:
-    """Send a stream until it ends or the client leaves, whichever is first."""
-    pump = asyncio.create_task(_pump(stream, send))
+async def _send_stream(first: bytes, stream: AsyncGenerator[bytes, None], exchange: Exchange, send: Send) -> None:
+    """Send a stream until it ends or the client leaves, whichever is first. Raises what has gone wrong in it."""
+    pump = asyncio.create_task(_pump(first, stream, send))
     gone = asyncio.create_task(exchange.wait_gone())
     try:
         await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -67,10 +67,12 @@ async def _send_stream(stream: AsyncGenerator[bytes, None], exchange: Exchange, 
         gone.cancel()
         pump.cancel()
         await asyncio.gather(pump, gone, return_exceptions=True)
+    if not pump.cancelled():
+        pump.result()  # a failure is not to look like the end
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _pump(stream: AsyncGenerator[bytes, None], send: Send) -> None:
-    async with aclosing(stream):
-        async for chunk in stream:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+async def _pump(first: bytes, stream: AsyncGenerator[bytes, None], send: Send) -> None:
+    await send({"type": "http.response.body", "body": first, "more_body": True})
+    async for chunk in stream:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})

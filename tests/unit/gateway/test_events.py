@@ -79,3 +79,18 @@ async def test_a_call_that_fails_at_once_raises_before_anything_is_sent() -> Non
     with pytest.raises(NotFound):
         await stream(call).begin()
     assert call.closed
+
+
+async def test_a_call_that_was_opened_again_and_is_quiet_is_kept_alive_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.events.KEEP_ALIVE_SECONDS", 0.01)
+    seen = await collect(stream(FakeCall([b"1", Unavailable()]), FakeCall([QUIET])), limit=3)
+    assert seen[1:] == [b"data: 1\n\n", b": keep-alive\n\n"]
+
+
+async def test_a_client_that_does_not_wait_for_the_first_message_leaves_no_call_behind() -> None:
+    call = FakeCall([QUIET])
+    events = stream(call)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await events.begin()
+    assert call.closed
