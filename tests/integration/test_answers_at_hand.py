@@ -86,6 +86,15 @@ async def test_a_connection_that_is_to_close_closes(front: Running) -> None:
     assert all(b"connection: close\r\n" in answer for answer in answers)
 
 
+async def test_a_question_that_is_long_only_by_its_blanks_is_not_remembered(front: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    for _ in range(2):
+        writer.write(f"GET {PATH} HTTP/1.1\r\nhost: a\r\nx:{' ' * 5000}y\r\n\r\n".encode())
+        assert await _answer(reader)
+    writer.close()
+    assert (front.harness.repeats.answered, len(front.harness.repeats)) == (0, 0)
+
+
 async def _answer(reader: asyncio.StreamReader) -> bytes:
     """The body of one answer of a known length."""
     async with asyncio.timeout(5):

@@ -21,7 +21,7 @@ from services.gateway.pipeline.tracing import new_ids, record
 from services.kit import telemetry
 
 MOST_QUESTIONS = 4096
-MOST_BYTES = 4096  # of a question's headers; longer ones are not remembered
+MOST_BYTES = 4096  # of a question; longer ones are not remembered
 # What says something else each time, or asks for something that is not kept.
 UNREPEATABLE = frozenset({b"traceparent", b"x-request-id", b"if-none-match", b"content-length", b"transfer-encoding"})
 CHANGING = frozenset({b"x-request-id", b"traceresponse", b"age", b"ratelimit", b"ratelimit-policy"})
@@ -85,7 +85,7 @@ class Repeats:
             return
         if exchange.method != "GET" or answer.status != 200 or not UNREPEATABLE.isdisjoint(exchange.headers):
             return
-        if sum(len(name) + len(value) for name, value in exchange.headers.items()) > MOST_BYTES:
+        if size_of(question) > MOST_BYTES:
             return
         if len(self._known) >= MOST_QUESTIONS and question not in self._known:
             del self._known[next(iter(self._known))]
@@ -98,3 +98,8 @@ class Repeats:
             exchange.kept,
             exchange.charge,
         )
+
+
+def size_of(question: Question) -> int:
+    """Bytes of a question as it came: clients may pad a head with blanks, which nobody sees any more afterwards."""
+    return sum(sum(map(len, part)) if isinstance(part, tuple) else len(part or b"") for part in question)
