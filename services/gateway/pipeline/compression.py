@@ -12,6 +12,7 @@ from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 
 MINIMUM_BYTES = 1000
 OFF_LOOP_BYTES = 64 * 1024  # larger bodies are compressed in a thread
+MOST_READ = 512  # characters of Accept-Encoding; what was read is remembered, so it has to be short
 PREFERENCE = ("br", "zstd", "gzip")  # between equal quality values
 IDENTITY = "identity"
 
@@ -64,9 +65,13 @@ def worth_compressing(answer: Answer) -> bool:
     return kind.startswith(TYPES) or kind in TYPES_EXACT
 
 
-@lru_cache(maxsize=1024)
 def choose(accept_encoding: str, offered: tuple[str, ...] = PREFERENCE) -> str:
     """The best of the offered codings that the client takes; "identity" when it wants none of them."""
+    return _choose(accept_encoding[:MOST_READ], offered)
+
+
+@lru_cache(maxsize=1024)
+def _choose(accept_encoding: str, offered: tuple[str, ...]) -> str:
     qualities = _qualities(accept_encoding)
     other = qualities.get("*", 0.0)
     best = max(offered, key=lambda coding: qualities.get(coding, other))

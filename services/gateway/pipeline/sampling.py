@@ -48,4 +48,4 @@ class Sampler:
             return 0
         if self._share <= 0:
             return NEVER
-        return int(math.log(1 - self._random.random()) / math.log(1 - self._share))
+        return int(math.log(1 - self._random.random()) / math.log1p(-self._share))

@@ -141,6 +141,8 @@ def _operation(method: MethodDescriptor, rule: http_pb2.HttpRule, policy: Policy
         find_field(method.input_type, rule.body)
     if method.client_streaming:
         raise ValueError("client streaming has no REST form")
+    if method.server_streaming and policy.cache_ttl:
+        raise ValueError("a stream cannot be kept: it has no cache_ttl")
     response_body = find_field(method.output_type, rule.response_body) if rule.response_body else None
     return Operation(method, pattern.upper(), template, policy, rule.body, response_body)
 

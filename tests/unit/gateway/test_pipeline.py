@@ -219,9 +219,11 @@ async def test_cors_is_for_the_named_origins_only() -> None:
         preflight = {"origin": "https://app.example", "access-control-request-method": "POST"}
         allowed = await harness.client.options("/api/auth/login", headers=preflight)
         refused = await harness.client.get("/api/prices", headers={"origin": "https://evil.example"})
+        same = await harness.client.get("/api/prices")
     assert allowed.status_code == 204
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
     assert "access-control-allow-origin" not in refused.headers
+    assert all("origin" in answer.headers["vary"] for answer in (allowed, refused, same))  # or caches would mix them up
 
 
 async def test_ping_answers_and_ready_and_live_follow_the_process(harness: Harness) -> None:

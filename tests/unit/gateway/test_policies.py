@@ -1,7 +1,11 @@
 """Single policies, each by its rule."""
 
+import asyncio
+
 import pytest
 
+from services.gateway.errors import RequestTimeout
+from services.gateway.pipeline import body
 from services.gateway.pipeline.compression import choose
 from services.gateway.pipeline.conditional import matches
 from services.gateway.pipeline.exchange import Answer, Exchange, Route
@@ -30,6 +34,7 @@ from services.kit.errors import InvalidInput
         ("gzip, zstd", "zstd"),
         ("zstd;q=0.9, br;q=0.5", "zstd"),
         ("deflate", "identity"),
+        ("br" + " " * 60_000, "br"),
     ],
 )
 def test_the_coding_is_the_one_the_client_likes_best(accept: str, coding: str) -> None:
@@ -137,3 +142,16 @@ def exchange(**known: object) -> Exchange:
 
     base = {"method": "GET", "path": "/", "query": b"", "headers": {}, "peer": "", "secure": False}
     return Exchange(**{**base, "http_version": "2", "receive": receive, **known})
+
+
+@pytest.mark.parametrize("limit", ["IDLE_SECONDS", "TOTAL_SECONDS"])
+async def test_a_body_that_does_not_come_is_waited_for_only_so_long(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    async def drip() -> dict[str, object]:
+        await asyncio.sleep(0.01 if limit == "TOTAL_SECONDS" else 60)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    monkeypatch.setattr(body, limit, 0.05)
+    with pytest.raises(RequestTimeout, match="did not arrive in time"):
+        await body.read_body(exchange(method="POST", receive=drip), 1_000_000)

@@ -77,6 +77,13 @@ def test_a_policy_that_says_too_little_or_nonsense_is_refused_with_the_rpc_named
         load(with_orders(**policy))
 
 
+def test_a_stream_that_is_to_be_kept_is_refused() -> None:
+    descriptors = with_orders(access=PUBLIC, cache_ttl=duration_pb2.Duration(seconds=1))
+    descriptors.file[-1].service[0].method[0].server_streaming = True
+    with pytest.raises(CatalogError, match="UpdateOrder: a stream cannot be kept"):
+        load(descriptors)
+
+
 def test_the_policy_is_read_with_its_units() -> None:
     ttl, timeout = duration_pb2.Duration(nanos=250_000_000), duration_pb2.Duration(seconds=9)
     declared = {"access": PUBLIC, "cache_ttl": ttl, "timeout": timeout, "max_body_bytes": 10}
