@@ -43,8 +43,8 @@ class Acceptor:
 
     async def close(self) -> None:
         """Take those who wait, and then no more; return when they are in."""
-        if self._pause is None:
-            self._accept()
+        while self._pause is None and self._accept():
+            pass
         if self._pause is not None:
             self._pause.cancel()
         self._loop.remove_reader(self._listener)
@@ -56,20 +56,22 @@ class Acceptor:
         self._pause = None
         self._loop.add_reader(self._listener, self._accept)
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take some of those who wait; whether there may be more."""
         for _ in range(AT_ONCE):
             try:
                 connection, _address = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
-                return
+                return False
             except OSError as error:
                 if error.errno not in EXHAUSTED:
                     raise
                 self._rest(error)
-                return
+                return False
             joining = self._loop.create_task(self._join(connection))
             self._joining.add(joining)
             joining.add_done_callback(self._joining.discard)
+        return True
 
     def _rest(self, error: OSError) -> None:
         logger.error("no connection can be accepted: %s", error.strerror)

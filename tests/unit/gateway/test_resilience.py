@@ -1,5 +1,7 @@
 """Breaker, budget, adaptive limit and latencies, each by its rule and by a clock that stands still."""
 
+import asyncio
+
 import pytest
 
 from services.gateway.pipeline.admission import Admission
@@ -9,11 +11,12 @@ from services.gateway.resilience.breaker import Breaker
 from services.gateway.resilience.budget import Budget
 from services.gateway.resilience.concurrency import HIGHEST, INITIAL, LOWEST, AdaptiveLimit
 from services.gateway.resilience.criticality import Criticality, Overloaded, criticality_of
+from services.gateway.resilience.hedging import first_answer, started
 from services.gateway.resilience.lag import LoopLag
 from services.gateway.resilience.latency import Latencies
 from services.gateway.resilience.window import Window
 from services.kit.breaker import State
-from services.kit.errors import InvalidInput, Unavailable
+from services.kit.errors import InvalidInput, NotFound, Unavailable
 from services.kit.testing import FakeClock
 from tests.unit.gateway.harness import OPERATIONS
 from tests.unit.gateway.test_policies import exchange
@@ -263,3 +266,17 @@ def test_time_limits_of_clients_are_brought_within_bounds(text: str, seconds: fl
 def test_time_limits_that_are_no_positive_numbers_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="request-timeout must be"):
         parse_timeout(text)
+
+
+async def ended(outcome: bytes | Exception) -> bytes:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+@pytest.mark.parametrize("outcomes", [(Unavailable(), b"1"), (b"1", Unavailable()), (NotFound(), b"1")])
+async def test_of_two_calls_that_end_together_the_one_that_went_well_counts(outcomes: tuple[bytes, bytes]) -> None:
+    for _ in range(20):  # a set has no order
+        first, second = (started(ended(outcome)) for outcome in outcomes)
+        await asyncio.wait({first, second})
+        assert await first_answer(first, second) == b"1"

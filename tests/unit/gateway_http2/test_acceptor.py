@@ -60,6 +60,15 @@ async def test_who_waits_at_the_end_still_comes_in(listener):
         assert len(guests) == 1
 
 
+async def test_all_who_wait_at_the_end_come_in_however_many(listener, monkeypatch):
+    monkeypatch.setattr(acceptor, "AT_ONCE", 3)
+    waiting, guests = [connect(listener) for _ in range(10)], []
+    await Acceptor(listener, lambda: Guest(guests)).close()
+    assert len(guests) == 10
+    for connection in waiting:
+        connection.close()
+
+
 async def test_no_more_are_taken_in_a_turn_than_leave_the_others_theirs(listener, monkeypatch):
     monkeypatch.setattr(acceptor, "AT_ONCE", 3)
     waiting = [connect(listener) for _ in range(5)]
