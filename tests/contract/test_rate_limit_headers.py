@@ -2,7 +2,8 @@
 
 import re
 
-from tests.unit.gateway.harness import Harness
+from services.gateway.limits.counts import Outcome
+from tests.unit.gateway.harness import Harness, gateway
 
 # sf-list of one string with integer parameters: all that these fields use of RFC 9651.
 ITEM = re.compile(
@@ -47,3 +48,13 @@ async def test_a_spent_quota_is_a_429_that_says_when_to_come_back(harness: Harne
 async def test_the_gateways_own_pages_are_not_limited(harness: Harness) -> None:
     for path in ("/ping", "/health", "/openapi.json", "/docs"):
         assert "ratelimit" not in (await harness.client.get(path)).headers
+
+
+async def test_limits_that_only_watch_let_everything_pass_and_count_what_they_would_refuse() -> None:
+    async with gateway(rate_limit_factor=0.005, rate_limit_shadow=True) as harness:
+        answers = [await harness.client.get("/api/prices") for _ in range(8)]
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert answers[-1].headers["ratelimit"].startswith('"ip";r=0;')
+    counts, rule = harness.limiter.counts, "cryptovault.prices.v1.PricesService.ListPrices"
+    assert counts[rule, Outcome.SHADOW] + counts[rule, Outcome.HIT] + counts[rule, Outcome.NEAR] == 8
+    assert counts[rule, Outcome.SHADOW] > 0 == counts[rule, Outcome.OVER]

@@ -35,7 +35,7 @@ async def serve(
     wrapped = ASGIWrapper(cast("ASGIFramework", app))
     async with _lifespan(wrapped, config) as state:
         engine = Engine(app, config, limits or Limits(), state)
-        statistics.export(engine.events)
+        statistics.export(engine.statistics)
         stock = StockServers(wrapped, config, engine, state)
         door = Door(engine, stock.serve)
         listeners = _listen(door, config, sockets)

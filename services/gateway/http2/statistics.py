@@ -1,7 +1,6 @@
 """What the engine has done, counted."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,11 +45,20 @@ class Statistics:
     events: Mapping[Event, int]
 
 
-def export(events: Counter[Event]) -> None:
-    """Offer the counts as the metric gateway.http2.events, with the event as its attribute."""
+def export(read: Callable[[], Statistics]) -> None:
+    """Offer the counts as the metric gateway.http2.events, with the event as its attribute, and what is open now."""
 
-    def observe(options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(count, {"event": event.value}) for event, count in events.items()]
+    def events(options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {"event": event.value}) for event, count in read().events.items()]
 
     meter = telemetry.meter("gateway.http2")
-    meter.create_observable_counter("gateway.http2.events", [observe], description="What the HTTP/2 engine has done")
+    meter.create_observable_counter("gateway.http2.events", [events], description="What the HTTP engines have done")
+    for name in ("open_connections", "open_streams"):
+        _offer(name, read)
+
+
+def _offer(name: str, read: Callable[[], Statistics]) -> None:
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(getattr(read(), name))]
+
+    telemetry.meter("gateway.http2").create_observable_gauge(f"gateway.http2.{name}", [observe])
