@@ -1,5 +1,5 @@
 import { backoffDelay } from '@/lib/backoff';
-import { flag, record } from '@/lib/decode';
+import { flag, optionalNumber, record, type Json } from '@/lib/decode';
 import { Observable } from '@/lib/observable';
 import { decodeCandleUpdate } from '@/lib/prices/candle';
 import { decodePriceUpdate } from '@/lib/prices/quote';
@@ -42,6 +42,8 @@ export class SocketService {
   };
   /** The updates per second that each part of the page wants of a channel. */
   readonly #wishes = new Map<string, readonly number[]>();
+  /** Given up while there was no connection: one that is recovered has them still. */
+  readonly #dropped = new Set<string>();
   #ceiling = FULL;
   #token: string | null = null;
   /** The token that the present connection was made with, or was given since. */
@@ -50,6 +52,8 @@ export class SocketService {
   #spent: string | null = null;
   #wanted = false;
   #attempt = 0;
+  /** How long a server that is about to stop has asked to stay away, in milliseconds. */
+  #pause: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(transport: Transport) {
@@ -88,8 +92,9 @@ export class SocketService {
   /** Takes back a wish, with the options that it was made with. */
   unsubscribe(channels: readonly string[], { hz = FULL }: SubscribeOptions = {}): void {
     const changed = channels.filter((channel) => this.#release(channel, hz));
+    for (const channel of changed) if (!this.#wishes.has(channel)) this.#dropped.add(channel);
     if (!this.#transport.connected) return;
-    void this.#unsubscribe(changed.filter((channel) => !this.#wishes.has(channel)));
+    void this.#unsubscribe();
     void this.#subscribe(changed.filter((channel) => this.#wishes.has(channel)));
   }
 
@@ -138,16 +143,18 @@ export class SocketService {
   async #opened(): Promise<void> {
     clearTimeout(this.#timer);
     this.#attempt = 0;
+    this.#pause = null;
     this.state.set({ status: 'connected', retryAt: null });
     if (this.#shown !== null) this.refused.set(false);
     // A newer token came while the handshake was under way.
     if (this.#token !== null && this.#token !== this.#shown && this.#token !== this.#spent) await this.#authenticate();
-    await this.#subscribe(this.#wishes.keys());
+    await Promise.all([this.#unsubscribe(), this.#subscribe(this.#wishes.keys())]);
   }
 
   #lost(): void {
     if (!this.#wanted) return;
-    const delay = backoffDelay(this.#attempt, RECONNECT);
+    const delay = this.#pause ?? backoffDelay(this.#attempt, RECONNECT);
+    this.#pause = null;
     this.#attempt += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => { this.#open(); }, delay);
@@ -191,7 +198,9 @@ export class SocketService {
     await Promise.all(requests);
   }
 
-  async #unsubscribe(channels: readonly string[]): Promise<void> {
+  async #unsubscribe(): Promise<void> {
+    const channels = [...this.#dropped].filter((channel) => !this.#wishes.has(channel));
+    this.#dropped.clear();
     if (channels.length > 0) await this.#request('unsubscribe', channels);
   }
 
@@ -221,7 +230,14 @@ export class SocketService {
   }
 
   #dispatch(event: string, payload: unknown): void {
+    if (event === 'system') this.#heed(record(payload));
     if (this.#knows(event)) this.#topics[event].deliver(payload);
+  }
+
+  /** A server that is about to stop spreads its clients over some seconds. */
+  #heed(hint: Json): void {
+    const delay = hint['kind'] === 'reconnect' ? optionalNumber(hint['delay_ms']) : null;
+    if (delay !== null) this.#pause = Math.min(Math.max(0, delay), RECONNECT.cap);
   }
 
   #knows(event: string): event is EventName {
