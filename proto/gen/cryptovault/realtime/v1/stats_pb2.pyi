@@ -171,7 +171,7 @@ class SocketStats(_message.Message):
     fast_disconnects: _builtins.int
     """Connections ended because the client sent too much, since the start."""
     changes_offered: _builtins.int
-    """Changes of prices that channels with subscribers were offered, since the start: a tick counts for each channel."""
+    """Changes of prices offered to channels with subscribers, since the start: one for each channel, pace and slot."""
     conflation_ratio: _builtins.float
     """The share of those changes that were conflated, 0 to 1."""
     @_builtins.property
