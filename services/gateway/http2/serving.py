@@ -13,11 +13,11 @@ from hypercorn.typing import ASGIFramework
 from starlette.types import ASGIApp
 
 from services.gateway.http2 import statistics
-from services.gateway.http2.acceptor import Acceptor
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.front import Door, Front
 from services.gateway.http2.http1 import Http1Server
 from services.gateway.http2.limits import Limits
+from services.kit.acceptor import Acceptor
 
 
 async def serve(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from services.kit.acceptor import Acceptor, listen
 from services.kit.health import Health
 from services.realtime.domain.admission import Turnstile
 from services.realtime.domain.hub import Hub
@@ -47,6 +48,7 @@ class HttpServer:
         self._health = health
         self._draining = False
         self._turnstile = Turnstile(listening.handshakes_per_second, LONGEST_WAIT)
+        self._acceptors: list[Acceptor] = []
         self._runner = web.AppRunner(
             self._application(listening.max_payload),
             access_log=None,
@@ -57,7 +59,10 @@ class HttpServer:
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._listening.host, self._listening.port, backlog=BACKLOG).start()
+        server = self._runner.server
+        assert server is not None  # since it is set up
+        listeners = await listen(self._listening.host, self._listening.port, BACKLOG)
+        self._acceptors = [Acceptor(listener, server) for listener in listeners]
 
     async def drain(self, grace: float) -> None:
         """Take no new clients, ask those that are here to move, close them little by little, and stop listening."""
@@ -66,6 +71,8 @@ class HttpServer:
         self._hub.suggest_reconnect(spread, random.Random())
         await self._close_sockets(spread)
         await self._sockets.shutdown()
+        acceptors, self._acceptors = self._acceptors, []
+        await asyncio.gather(*(acceptor.close() for acceptor in acceptors))
         await self._runner.cleanup()
 
     def _application(self, max_payload: int) -> web.Application:

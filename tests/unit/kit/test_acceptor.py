@@ -7,8 +7,9 @@ import ssl
 
 import pytest
 
-from services.gateway.http2 import acceptor
-from services.gateway.http2.acceptor import Acceptor
+from services.kit import acceptor
+from services.kit.acceptor import Acceptor
+from services.kit.testing import free_port
 
 WAITING = 40
 
@@ -119,3 +120,17 @@ async def test_who_does_not_speak_tls_is_let_go(listener):
     assert not guests
     writer.close()
     await accepting.close()
+
+
+async def test_a_name_is_listened_at_with_all_its_addresses():
+    port = free_port()
+    listeners = await acceptor.listen("localhost", port, backlog=10)
+    found = {info[4][0] for info in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)}
+    assert {listener.getsockname()[0] for listener in listeners} == found
+    for listener in listeners:
+        listener.close()
+
+
+async def test_a_port_that_is_taken_is_an_error(listener):
+    with pytest.raises(OSError, match="in use"):
+        await acceptor.listen("127.0.0.1", listener.getsockname()[1], backlog=10)

@@ -18,6 +18,20 @@ PAUSE_SECONDS = 1.0  # when there are no more files
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+async def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
+    """Sockets that listen, one for each address of the host. Raises OSError when the port is taken."""
+    loop, found = asyncio.get_running_loop(), list[socket.socket]()
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        for family, _, _, _, address in dict.fromkeys(addresses):
+            found.append(socket.create_server(address, family=family, backlog=backlog))
+    except OSError:
+        for listener in found:
+            listener.close()
+        raise
+    return found
+
+
 class Acceptor:
     """Serves one listening socket, which it owns.
 
