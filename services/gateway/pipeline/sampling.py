@@ -1,21 +1,31 @@
 """Which requests are recorded: a share of all, at random distances.
 
 The distance to the next one is drawn when one is taken (geometrically, as if each request were drawn by itself), so
-whoever passes a request by only counts it.
+whoever passes a request by only counts it. No more than so many are taken in a second: a trace costs as much CPU time
+as dozens of kept answers, and a busy gateway tells no more by thousands of them.
 """
 
 import math
+import time
+from collections.abc import Callable
 from random import Random
 
 NEVER = -1
+MOST = 50  # requests a second
 
 
 class Sampler:
-    """Takes `share` (0 to 1) of the requests."""
+    """Takes `share` (0 to 1) of the requests, and at most `most` a second (0: any number)."""
 
-    def __init__(self, share: float, random: Random | None = None) -> None:
+    def __init__(
+        self, share: float, most: int = MOST, random: Random | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._share = share
         self._random = random or Random()
+        self._now = now
+        self._most = most
+        self._second = 0  # of the clock
+        self._taken = 0  # in that second
         self._left = self._distance()
         self._claimed = 0  # requests whose `take` is still to come
 
@@ -23,9 +33,11 @@ class Sampler:
         """Whether a request that could be passed by is to be recorded instead; `take` will say so again."""
         if self._left:
             return False
-        self._left = self._distance()
-        self._claimed += 1
-        return True
+        if self._draw():
+            self._claimed += 1
+            return True
+        self._left += 1  # it is passed by after all, and counted then
+        return False
 
     def passed(self) -> None:
         """Count a request that was passed by, which was not claimed."""
@@ -39,8 +51,16 @@ class Sampler:
         if self._left:
             self._left -= 1
             return False
+        return self._draw()
+
+    def _draw(self) -> bool:
+        """It is the turn of the request at hand; whether it is taken. The next one is drawn in any case."""
         self._left = self._distance()
-        return True
+        second = int(self._now())
+        if second != self._second:
+            self._second, self._taken = second, 0
+        self._taken += 1
+        return self._taken <= self._most or not self._most
 
     def _distance(self) -> int:
         """How many requests are passed by before the next one is taken."""
