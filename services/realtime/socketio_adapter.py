@@ -5,7 +5,7 @@ What is sent goes past the library: an event is encoded and framed once, and the
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -73,10 +73,10 @@ class SocketServer:
         return await self._server.engine.handle(request, address)
 
     async def ask(
-        self, socket_ids: Collection[str], event: str, data: bytes, deadline: float
+        self, socket_ids: Collection[str], send: Callable[[int], None], deadline: float
     ) -> Mapping[str, Sequence[object]]:
-        """Send an event; what each client acknowledged it with, of those that did within `deadline` seconds."""
-        return await ask(self._server.manager, socket_ids, event, data, deadline)
+        """What clients acknowledge the event with that `send` sends under a number, within `deadline` seconds."""
+        return await ask(self._server.manager, socket_ids, send, deadline)
 
     @property
     def sessions(self) -> int:

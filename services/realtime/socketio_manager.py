@@ -19,6 +19,7 @@ from services.realtime.engine.packets import Sendable, message
 from services.realtime.engine.session import Session
 
 Acknowledged = Callable[..., Awaitable[None] | None]
+Left = Callable[[str], None]
 
 
 class State(Enum):
@@ -27,6 +28,14 @@ class State(Enum):
     PENDING = 1
     CONNECTED = 2
     LEAVING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Whom to tell of an acknowledgement, or that the client has left without one."""
+
+    acknowledged: Acknowledged
+    left: Left | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -38,16 +47,26 @@ class Client:
     session: Session
     state: State = State.PENDING
     rooms: set[str] | None = None
-    awaited: dict[int, Acknowledged] | None = None  # acknowledgements, by packet id
+    awaited: dict[int, Awaited] | None = None  # acknowledgements, by packet id
 
-    def expect(self, number: int, callback: Acknowledged) -> None:
-        """Call back with (sid, *arguments) when the client acknowledges the packet of this number."""
-        self.awaited = {**(self.awaited or {}), number: callback}
+    def expect(self, number: int, callback: Acknowledged, left: Left | None = None) -> None:
+        """Call back with (sid, *arguments) when the client acknowledges the packet of this number.
+
+        If it leaves first, `left` is called with (sid) instead.
+        """
+        self.awaited = {**(self.awaited or {}), number: Awaited(callback, left)}
 
     def expect_no_more(self, number: int) -> None:
         """The acknowledgement would come too late."""
         if self.awaited:
             self.awaited.pop(number, None)
+
+    def leave(self) -> None:
+        """The client will acknowledge nothing more."""
+        awaited, self.awaited = self.awaited or {}, None
+        for item in awaited.values():
+            if item.left is not None:
+                item.left(self.sid)
 
 
 @dataclass
@@ -84,6 +103,7 @@ class Manager:
         _discard(self._namespaces, client.namespace, client.sid)
         for room in client.rooms or ():
             _discard(self._rooms, (client.namespace, room), client.sid)
+        client.leave()
 
     def of_session(self, session: Session) -> list[Client]:
         """The namespaces that a session is connected to, or about to be."""
@@ -167,8 +187,8 @@ class Manager:
     async def trigger_callback(self, sid: str, id: int, data: Iterable[object]) -> None:
         """A client has acknowledged; what was not asked for, or twice, is passed over."""
         client = self._clients.get(sid)
-        callback = client.awaited.pop(id, None) if client and client.awaited else None
-        answer = callback(sid, *data) if callback else None
+        awaited = client.awaited.pop(id, None) if client and client.awaited else None
+        answer = awaited.acknowledged(sid, *data) if awaited else None
         if isawaitable(answer):
             await answer
 

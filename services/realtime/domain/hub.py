@@ -173,6 +173,10 @@ class Hub:
         audiences = [Audience(self.registry.all())] if channel == "*" else self.registry.audiences(channel)
         self.fanout.post(Letter(packet, audience) for audience in audiences)
 
+    def send(self, packet: Packet, sockets: Iterable[Socket]) -> None:
+        """Send a packet to some sockets, however many."""
+        self.fanout.post([Letter(packet, Audience(sockets))])
+
     def deliver(self, event: UserEvent) -> None:
         """Send a user's event to the user's sockets, each once. Events come in the order of their ids."""
         self.recent.add(event)

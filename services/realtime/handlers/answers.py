@@ -11,6 +11,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import Message
 
 from services.realtime.domain.hub import Hub
+from services.realtime.domain.packets import Packet
 from services.realtime.domain.registry import Socket
 from services.realtime.domain.selection import Selection, owner
 from services.realtime.handlers.rooms import Rooms
@@ -25,9 +26,9 @@ class Asking(Protocol):
     """The way to clients' acknowledgements."""
 
     async def ask(
-        self, socket_ids: Collection[str], event: str, data: bytes, deadline: float
+        self, socket_ids: Collection[str], send: Callable[[int], None], deadline: float
     ) -> Mapping[str, Sequence[object]]:
-        """Send an event; what each client acknowledged it with, of those that did within `deadline` seconds."""
+        """What clients acknowledge the event with that `send` sends under a number, within `deadline` seconds."""
         ...
 
 
@@ -104,7 +105,11 @@ class Answers:
 
     async def _emit(self, question: NodeQuestion, sockets: list[Socket], answer: NodeAnswer) -> None:
         users = {socket.id: owner(socket)[0] for socket in sockets}
-        given = await self._clients.ask(users, question.event, question.data_json, question.deadline_ms / 1000)
+
+        def send(number: int) -> None:
+            self._hub.send(Packet(question.event, question.data_json, number), sockets)
+
+        given = await self._clients.ask(users, send, question.deadline_ms / 1000)
         _fill(
             answer,
             answer.acknowledgements,

@@ -91,13 +91,14 @@ def join(hub: Hub, *channels: str, id: str = "s1", identity: Any = None) -> tupl
 
 
 class FakeAcknowledgers:
-    """Clients that acknowledge at once with the event's name, but for those that never do."""
+    """Clients that acknowledge at once, but for those that never do."""
 
     def __init__(self) -> None:
         self.mute: set[str] = set()
 
-    async def ask(self, socket_ids: Any, event: str, data: bytes, deadline: float) -> dict[str, tuple[object, ...]]:
-        return {id: (event, msgspec.json.decode(data)) for id in socket_ids if id not in self.mute}
+    async def ask(self, socket_ids: Any, send: Callable[[int], None], deadline: float) -> dict[str, tuple[object, ...]]:
+        send(1)
+        return {id: ("yes",) for id in socket_ids if id not in self.mute}
 
 
 def build_cluster(
