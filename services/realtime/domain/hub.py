@@ -126,7 +126,7 @@ class Hub:
         """End subscriptions; returns those that existed."""
         ended = []
         for name in dict.fromkeys(names):
-            if socket.channels.pop(name, None) is None:
+            if not self._subscriptions.give_up(socket, name):
                 continue
             ended.append(name)
             self._laggards.leave(socket, name)

@@ -1,5 +1,6 @@
 """Who is sent which channel, and at which pace."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -21,6 +22,7 @@ class Subscriptions:
         self._registry = registry
         self._market = market
         self._most = most  # channels of one socket
+        self._places: Counter[Stream] = Counter()  # those that are granted, whether or not they have been entered yet
         self.movers = Movers()
 
     def grant(self, socket: Socket, names: Sequence[str], hz: float | None) -> Subscribed:
@@ -32,10 +34,20 @@ class Subscriptions:
             except InvalidChannel as reason:
                 rejected.append(Rejection(name, str(reason)))
             else:
-                socket.channels[name] = self._stream(socket, channel, hz)
+                self._place(socket, name, self._stream(socket, channel, hz))
                 subscribed.append(name)
         paces = {name: socket.channels[name].hz for name in subscribed if socket.channels[name].hz}
         return Subscribed(subscribed, rejected, msgspec.UNSET if hz is None else paces)
+
+    def give_up(self, socket: Socket, name: str) -> bool:
+        """The socket has the channel no more; returns whether it had."""
+        stream = socket.channels.pop(name, None)
+        if stream is None:
+            return False
+        self._places[stream] -= 1
+        if not self._places[stream]:
+            del self._places[stream]
+        return True
 
     def exists(self, name: str) -> bool:
         """Whether there is a channel of this name."""
@@ -64,16 +76,19 @@ class Subscriptions:
         if self._registry.leave(socket, stream):
             self._market.close(stream)
 
+    def _place(self, socket: Socket, name: str, stream: Stream) -> None:
+        if socket.channels.get(name) != stream:
+            self.give_up(socket, name)
+            socket.channels[name] = stream
+            self._places[stream] += 1
+
     def _stream(self, socket: Socket, channel: Channel, hz: float | None) -> Stream:
         """Where the socket is already, if the pace is the same; else the first slot with room, or with the fewest."""
         first, present = self._market.stream(channel, hz), socket.channels.get(channel.name)
         if present is not None and present.hz == first.hz:
             return present
-        roomy = (stream for stream in map(first.at, range(SLOTS)) if self._size(stream) < SLICE)
-        return next(roomy, None) or min(map(first.at, range(SLOTS)), key=self._size)
-
-    def _size(self, stream: Stream) -> int:
-        return len(self._registry.members(stream))
+        roomy = (stream for stream in map(first.at, range(SLOTS)) if self._places[stream] < SLICE)
+        return next(roomy, None) or min(map(first.at, range(SLOTS)), key=self._places.__getitem__)
 
     def _existing(self, name: str) -> Channel:
         channel = parse(name)

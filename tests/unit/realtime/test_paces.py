@@ -102,6 +102,23 @@ def test_room_that_somebody_leaves_is_taken_by_the_next(story, monkeypatch):
     assert [socket.channels[BTC].slot for socket in [*others, newcomer]] == [0, 1, 1, 2, 0]
 
 
+def test_whom_a_channel_is_granted_has_a_place_before_it_is_sent_anything(story, monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 2)
+    sockets = [join(story.hub, id=f"s{number}")[0] for number in range(5)]
+    for socket in sockets:
+        story.hub.subscribe(socket, [BTC])
+    assert [socket.channels[BTC].slot for socket in sockets] == [0, 0, 1, 1, 2]
+
+
+def test_who_changes_the_pace_leaves_room_at_the_pace_before(story, monkeypatch):
+    monkeypatch.setattr(subscriptions, "SLICE", 1)
+    first, second = (join(story.hub, id=id)[0] for id in ("first", "second"))
+    story.hub.subscribe(first, [BTC])
+    story.hub.subscribe(first, [BTC], 2)
+    story.hub.subscribe(second, [BTC])
+    assert second.channels[BTC].slot == 0
+
+
 def test_who_subscribes_again_stays_in_its_place(story, monkeypatch):
     monkeypatch.setattr(subscriptions, "SLICE", 1)
     sockets = [story.joins(f"s{number}")[0] for number in range(3)]
