@@ -65,11 +65,9 @@ class HttpServer:
         self._acceptors = [Acceptor(listener, server) for listener in listeners]
 
     async def drain(self, grace: float) -> None:
-        """Take no new clients, ask those that are here to move, close them little by little, and stop listening."""
+        """Take no new clients, send those that are here away little by little, and stop listening."""
         self._draining = True
-        spread = min(self._listening.drain_spread, grace / 2)
-        self._hub.suggest_reconnect(spread, random.Random())
-        await self._close_sockets(spread)
+        await self._send_away(min(self._listening.drain_spread, grace / 2))
         await self._sockets.shutdown()
         acceptors, self._acceptors = self._acceptors, []
         await asyncio.gather(*(acceptor.close() for acceptor in acceptors))
@@ -119,12 +117,15 @@ class HttpServer:
         if wait > 0:
             await asyncio.sleep(wait)
 
-    async def _close_sockets(self, spread: float) -> None:
-        sockets = list(self._hub.registry.all())
+    async def _send_away(self, spread: float) -> None:
+        """Tell a slice of the clients to come back elsewhere, close it a little later, and go on to the next."""
+        sockets, chance = list(self._hub.registry.all()), random.Random()
         size = -(-len(sockets) // SLICES) or 1
         for start in range(0, len(sockets), size):
+            leaving = sockets[start : start + size]
+            self._hub.suggest_reconnect(leaving, spread, chance)
             await asyncio.sleep(spread / SLICES)
-            for socket in sockets[start : start + size]:
+            for socket in leaving:
                 socket.outlet.close()
         if sockets:
             logger.info("%d clients were sent away", len(sockets))

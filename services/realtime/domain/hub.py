@@ -208,9 +208,9 @@ class Hub:
                 expiring = payloads.TokenExpiring(expires_at=identity.expires_at * MILLISECONDS)
                 self._send(Packet("token_expiring", encode(expiring)), [socket])
 
-    def suggest_reconnect(self, spread: float, random: Random) -> None:
-        """Tell every socket to come back elsewhere, each after a delay of its own of at most `spread` seconds."""
-        for socket in self.registry.all():
+    def suggest_reconnect(self, sockets: Iterable[Socket], spread: float, random: Random) -> None:
+        """Tell sockets to come back elsewhere, each after a delay of its own of at most `spread` seconds."""
+        for socket in sockets:
             hint = payloads.ReconnectHint(delay_ms=int(random.uniform(0, spread) * MILLISECONDS))
             self._send(Packet("system", encode(hint)), [socket])
 

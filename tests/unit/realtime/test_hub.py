@@ -158,8 +158,8 @@ def test_a_renewed_token_is_not_ended_by_the_old_ones_expiry(clock):
 
 def test_each_client_is_told_a_delay_of_its_own(clock):
     hub = build_hub(clock)
-    outlets = [join(hub, id=f"s{number}")[1] for number in range(5)]
-    hub.suggest_reconnect(2.0, random.Random(1))
+    sockets, outlets = zip(*(join(hub, id=f"s{number}") for number in range(5)), strict=True)
+    hub.suggest_reconnect(sockets, 2.0, random.Random(1))
     delays = [outlet.events("system")[0]["delay_ms"] for outlet in outlets]
     assert len(set(delays)) == 5
     assert all(0 <= delay <= 2000 for delay in delays)

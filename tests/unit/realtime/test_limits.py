@@ -8,7 +8,8 @@ import pytest
 import socketio
 
 from services.kit.testing import free_port
-from tests.unit.realtime.helpers import Client, Node, eventually, running
+from services.realtime.domain.registry import Socket
+from tests.unit.realtime.helpers import Client, FakeOutlet, Node, eventually, running
 
 BOTH = pytest.mark.parametrize("transport", ["websocket", "polling"])
 
@@ -204,6 +205,29 @@ async def test_a_node_that_stops_takes_no_newcomers(transport):
         assert node.hub.meter.refusals == {"draining": 1}
         await draining
     assert not client.sio.connected
+
+
+class Leaving(FakeOutlet):
+    """Notes in a list that all share what becomes of it."""
+
+    def __init__(self, notes):
+        super().__init__()
+        self.notes = notes
+
+    def send(self, packet, taken=0):
+        self.notes.append(packet.event)
+
+    def close(self):
+        self.notes.append("closed")
+
+
+async def test_a_node_that_stops_sends_its_clients_away_slice_by_slice():
+    node, notes = Node(free_port()), []
+    for number in range(3):
+        node.hub.connect(Socket(f"s{number}", Leaving(notes)), None)
+    await node.server.start()
+    await node.server.drain(1)
+    assert notes == ["system", "closed"] * 3
 
 
 @pytest.mark.parametrize(
