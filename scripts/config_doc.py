@@ -24,6 +24,11 @@ Every setting is an environment variable, declared once in the service that read
 declarations by `make config-doc`. A secret can also be given as a file: `<NAME>_FILE`. `make up` hands every `CV_…`
 and `OTEL_…` variable of its environment on. Check a service's settings without starting it:
 `python -m services.<name> --check-config`.
+
+`OTEL_…` variables mean what the OpenTelemetry specification says: with `OTEL_EXPORTER_OTLP_ENDPOINT`, traces, metrics
+and logs are exported. One default is our own: where `OTEL_TRACES_SAMPLER` is not set, it is `parentbased_traceidratio`
+with 0.01 (`OTEL_TRACES_SAMPLER_ARG` says another share), so one new trace in a hundred is recorded. What is malformed
+in these two is warned of at the start, and counts as not set.
 """
 
 

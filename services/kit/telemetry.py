@@ -1,7 +1,8 @@
 """OpenTelemetry traces, metrics and logs, and Sentry: all off unless the environment configures them.
 
 OTLP export starts when OTEL_EXPORTER_OTLP_ENDPOINT (or one signal's own) is set, as the OpenTelemetry specification
-names it; Sentry when CV_SENTRY_DSN is. Trace context (W3C) is passed on in either case.
+names it; Sentry when CV_SENTRY_DSN is. Trace context (W3C) is passed on in either case. One new trace in a hundred is
+recorded unless OTEL_TRACES_SAMPLER says otherwise (`services.kit.sampling`).
 """
 
 import logging
@@ -71,10 +72,9 @@ def _setup_traces(resource: "Resource") -> Callable[[], object]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    from services.kit.sampling import DecidedBefore
+    from services.kit.sampling import configured
 
-    provider = TracerProvider(resource=resource)
-    provider.sampler = DecidedBefore(provider.sampler)
+    provider = TracerProvider(resource=resource, sampler=configured(os.environ))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     return provider.shutdown
@@ -137,12 +137,13 @@ def root_share() -> float:
 
     Who begins a trace can decide by it before there is a span, and begin the span with `RECORDED` as its context.
     """
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider):
         return 0.0
-    sampler = os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on").removeprefix("parentbased_")
-    if sampler == "traceidratio":
-        return float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1.0)
-    return 0.0 if sampler == "always_off" else 1.0
+    from services.kit.sampling import DecidedBefore
+
+    sampler = getattr(provider, "sampler", None)
+    return sampler.share if isinstance(sampler, DecidedBefore) else 0.0
 
 
 def meter(name: str) -> metrics.Meter:
