@@ -72,7 +72,7 @@ def pipeline(routes: Iterable[Route], parts: Parts, sampler: Sampler) -> Handler
     handler = Compression(handler)
     handler = Conditional(handler)
     handler = SecurityHeaders(handler)
-    return Tracing(handler, sampler)
+    return Tracing(handler, sampler, vouched=parts.trusted_proxy_hops > 0)
 
 
 class Application:

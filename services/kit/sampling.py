@@ -3,12 +3,19 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.context import Context, get_value
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
-from services.kit.telemetry import RECORDED
+from services.kit.telemetry import DECIDED
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +27,7 @@ DEFAULT_SHARE = 0.01  # where no sampler is named: recording all, as OpenTelemet
 
 
 class DecidedBefore(Sampler):
-    """Records what begins with `telemetry.RECORDED`; of all else the configured sampler decides.
+    """Heeds what a context says (`telemetry.DECIDED`); of all else the configured sampler decides.
 
     share: of new traces, which the configured sampler records.
     """
@@ -40,9 +47,9 @@ class DecidedBefore(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         """Whether a span is recorded."""
-        if parent_context is RECORDED:
-            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
-        return self._configured.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        decided = get_value(DECIDED, parent_context)
+        sampler = self._configured if decided is None else ALWAYS_ON if decided else ALWAYS_OFF
+        return sampler.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 
     def get_description(self) -> str:
         """What is configured."""

@@ -19,9 +19,8 @@ from services.kit.durations import SECONDS_BUCKETS, with_durations
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-RECORDED = context.Context(
-    {"cryptovault.recorded": True}
-)  # begins a trace that is recorded, whatever the sampler thinks
+DECIDED = "cryptovault.recorded"  # in a context: whether its next span is recorded, whatever the sampler thinks
+RECORDED = context.Context({DECIDED: True})  # begins a trace that is recorded
 
 
 @dataclass(frozen=True)
@@ -172,6 +171,14 @@ def inject(headers: MutableMapping[str, str]) -> None:
 def extract(headers: Mapping[str, str]) -> context.Context:
     """The trace context of incoming headers, whose names are lower case."""
     return propagate.extract(headers)
+
+
+def decided(parent: context.Context, *, recorded: bool) -> context.Context:
+    """The same trace, to be recorded or not from here on as is said here, whatever its sender wants."""
+    sent = trace.get_current_span(parent).get_span_context()
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if recorded else trace.TraceFlags.DEFAULT)
+    ours = trace.SpanContext(sent.trace_id, sent.span_id, True, flags, sent.trace_state)
+    return trace.set_span_in_context(trace.NonRecordingSpan(ours), context.set_value(DECIDED, recorded, parent))
 
 
 def capture(error: BaseException) -> None:

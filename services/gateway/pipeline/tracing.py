@@ -1,7 +1,8 @@
 """Request id and trace: taken over from the client where well-formed, made here where not, and told to the client.
 
 A span costs more than everything else that a kept answer needs, so there is one only where somebody records it or has
-sent a trace. The ids are there in any case.
+sent a trace. The ids are there in any case. Whether a client's trace is recorded is decided here as for all others,
+unless a proxy in front vouches for what it says: else any client could have all its requests recorded.
 """
 
 import re
@@ -28,17 +29,21 @@ _durations = Durations("http.server.request.duration", _NAMES)
 
 
 class Tracing:
-    """Gives the exchange its ids, and a span where spans are recorded; measures how long the answer took."""
+    """Gives the exchange its ids, and a span where spans are recorded; measures how long the answer took.
 
-    def __init__(self, handler: Handler, sampler: Sampler) -> None:
+    vouched: a proxy in front answers for the traces that arrive, so their sampled flag counts.
+    """
+
+    def __init__(self, handler: Handler, sampler: Sampler, *, vouched: bool) -> None:
         self._next = handler
         self._sampler = sampler
+        self._vouched = vouched
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Pass the exchange on with its ids."""
         began = time.perf_counter()
         if b"traceparent" in exchange.headers:
-            answer = await self._with_span(exchange, _parent(exchange))
+            answer = await self._with_span(exchange, self._parent(exchange))
         elif self._sampler.take():
             answer = await self._with_span(exchange, telemetry.RECORDED)
         else:
@@ -46,6 +51,11 @@ class Tracing:
             answer = await self._next(exchange)
         record(began, _values(exchange, answer))
         return answer
+
+    def _parent(self, exchange: Exchange) -> context.Context:
+        names = (b"traceparent", b"tracestate")
+        sent = telemetry.extract({name.decode(): exchange.text(name) for name in names if name in exchange.headers})
+        return sent if self._vouched else telemetry.decided(sent, recorded=self._sampler.take())
 
     async def _with_span(self, exchange: Exchange, parent: context.Context) -> Answer:
         span = exchange.span = _tracer.start_span(exchange.method, context=parent, kind=SpanKind.SERVER)
@@ -94,11 +104,6 @@ def _identify(exchange: Exchange, ids: str, flags: str) -> None:
         (b"x-request-id", request_id),
         (b"traceresponse", f"00-{trace_id}-{span_id}-{flags}".encode()),
     )
-
-
-def _parent(exchange: Exchange) -> context.Context:
-    names = (b"traceparent", b"tracestate")
-    return telemetry.extract({name.decode(): exchange.text(name) for name in names if name in exchange.headers})
 
 
 def _describe(span: Span, exchange: Exchange, answer: Answer) -> None:

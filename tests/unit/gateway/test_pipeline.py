@@ -5,9 +5,12 @@ from contextlib import AsyncExitStack
 
 import pytest
 from cryptovault.cache.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
+from opentelemetry.sdk.trace import TracerProvider
 
+from services.kit import telemetry
 from services.kit.breaker import State
 from services.kit.errors import Unavailable
+from services.kit.sampling import configured
 from tests.unit.gateway.harness import ADMIN, USER, FakeCache, Harness, gateway, start_upstream
 
 
@@ -171,6 +174,22 @@ async def test_trace_and_request_id_are_taken_over(harness: Harness) -> None:
     assert answer.json()["trace_id"] == trace
     assert answer.headers["x-request-id"] == "my-request"
     assert answer.headers["traceresponse"].startswith(f"00-{trace}-")
+
+
+@pytest.mark.parametrize("exporting", [False, True])
+@pytest.mark.parametrize(("hops", "share", "flags"), [(0, 0.0, "00"), (1, 0.0, "01"), (0, 1.0, "01")])
+async def test_a_client_s_trace_goes_on_but_is_recorded_at_its_wish_only_where_a_proxy_vouches_for_it(
+    monkeypatch: pytest.MonkeyPatch, hops: int, share: float, flags: str, exporting: bool
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    monkeypatch.setattr(telemetry, "root_share", lambda: share)
+    if exporting:
+        provider = TracerProvider(sampler=configured({}))
+        monkeypatch.setattr("services.gateway.pipeline.tracing._tracer", provider.get_tracer("t"))
+    async with gateway(trusted_proxy_hops=hops) as harness:
+        asked = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        answer = await harness.client.get("/api/prices/NOPE-USD", headers=asked)
+    assert (answer.json()["trace_id"], answer.headers["traceresponse"][-3:]) == (trace, f"-{flags}")
 
 
 async def test_a_request_id_that_is_no_id_is_replaced(harness: Harness) -> None:

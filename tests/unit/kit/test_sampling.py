@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from services.kit.sampling import DecidedBefore, configured
-from services.kit.telemetry import RECORDED, extract, root_share
+from services.kit.telemetry import RECORDED, decided, extract, root_share
 
 SAMPLED = extract({"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
 
@@ -68,3 +68,12 @@ def test_a_trace_that_is_recorded_elsewhere_is_recorded_here_where_the_sampler_h
 ) -> None:
     tracer = TracerProvider(sampler=configured({"OTEL_TRACES_SAMPLER": sampler})).get_tracer("t")
     assert tracer.start_span("going on", context=SAMPLED).is_recording() is recorded
+
+
+@pytest.mark.parametrize("sampler", ["", "always_on", "always_off"])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_was_decided_of_a_trace_counts_for_its_next_span_and_is_passed_on(sampler: str, recorded: bool) -> None:
+    tracer = TracerProvider(sampler=configured({"OTEL_TRACES_SAMPLER": sampler})).get_tracer("t")
+    span = tracer.start_span("next", context=decided(SAMPLED, recorded=recorded))
+    assert span.is_recording() is span.get_span_context().trace_flags.sampled is recorded
+    assert f"{span.get_span_context().trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"
