@@ -7,6 +7,7 @@ anybody in, calls are refused at once.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
@@ -17,10 +18,13 @@ from services.gateway.balancing.outliers import is_outlier
 from services.gateway.balancing.replica import Replica
 from services.gateway.balancing.resolver import Resolver
 from services.gateway.balancing.verdict import Verdict
+from services.kit import telemetry
 from services.kit.breaker import State
 from services.kit.cancellation import together
 from services.kit.errors import Unavailable
 from services.kit.rpc import plain_channel
+
+logger = logging.getLogger(__name__)
 
 LOOKED_UP_EVERY = 5.0  # seconds; sooner when a call goes unanswered
 PAUSE = 1.0  # seconds from one look-up, or one round of questions to those in doubt, to the next
@@ -101,8 +105,14 @@ class Balancer:
         self._adopt()
 
     async def run(self) -> None:
-        """Keep the replicas, and what is known of them, up to date; until cancelled."""
-        await together((self._follow, self._sound))
+        """Keep the replicas, and what is known of them, up to date; until cancelled. A fault does not end it."""
+        while True:
+            try:
+                return await together((self._follow, self._sound))
+            except Exception as error:
+                logger.exception("balancing %s failed and goes on", self.service)
+                telemetry.capture(error)
+            await asyncio.sleep(PAUSE)
 
     async def _follow(self) -> None:
         """Look up the replicas now and then. Those that have gone are closed when nothing is under way there."""
@@ -133,11 +143,11 @@ class Balancer:
     async def _sound(self) -> None:
         """Ask those in doubt how they are, as long as there are any."""
         while True:
-            await self._doubt.wait()
-            self._doubt.clear()
             while in_doubt := [replica for replica in self.replicas if replica.breaker.doubted]:
                 await asyncio.gather(*(replica.sound() for replica in in_doubt))
                 await asyncio.sleep(PAUSE)
+            await self._doubt.wait()
+            self._doubt.clear()
 
     async def close(self) -> None:
         """End all channels."""

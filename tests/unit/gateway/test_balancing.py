@@ -85,8 +85,11 @@ class FakeNames:
 
     def __init__(self, **hosts: list[str]) -> None:
         self.hosts = hosts
+        self.faults: list[Exception] = []
 
     async def look_up(self, name: Address) -> Sequence[str]:
+        if self.faults:
+            raise self.faults.pop()
         if name.host not in self.hosts:
             raise socket.gaierror("no such name")
         return self.hosts[name.host]
@@ -294,6 +297,40 @@ async def running(made: Balancer):
     task = asyncio.create_task(made.run())
     yield
     task.cancel()
+
+
+async def test_a_fault_does_not_end_the_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("PAUSE", "LOOKED_UP_EVERY"):
+        monkeypatch.setattr(f"services.gateway.balancing.balancer.{pause}", 0.01)
+    names = FakeNames(prices=["10.0.0.1"])
+    made = balancer(FakeClock(), Resolver((NAME,), names.look_up))
+    await made.look_up()
+    names.faults, names.hosts["prices"] = [RuntimeError("a fault")], ["10.0.0.2"]
+    async with running(made), asyncio.timeout(10):
+        while made.replicas[0].address != "10.0.0.2:50052":
+            await asyncio.sleep(0.01)
+    assert not names.faults
+
+
+async def test_a_fault_leaves_nobody_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [RuntimeError("a fault")]
+
+    async def sound(replica: Replica) -> None:
+        if faults:
+            raise faults.pop()
+        replica.breaker.reassure()
+
+    monkeypatch.setattr("services.gateway.balancing.balancer.PAUSE", 0.01)
+    monkeypatch.setattr(Replica, "sound", sound)
+    made = balancer(FakeClock())
+    fail(made.replicas[0], times=1)
+    async with running(made), asyncio.timeout(10):
+        made.heed(made.replicas[0], Verdict.AWAY)
+        while made.replicas[0].breaker.doubted:
+            await asyncio.sleep(0.01)
+    assert "balancing prices failed and goes on" in caplog.messages
 
 
 async def test_names_are_looked_up_again_as_soon_as_a_call_went_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
