@@ -1,14 +1,14 @@
 """The edge between ASGI and the policies."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.errors import ClientGone
 from services.gateway.http2.ready import AT_HAND
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
+from services.gateway.pipeline.presence import while_there
 from services.gateway.pipeline.repeats import Repeats
 
 BODILESS = frozenset({204, 304})  # statuses
@@ -59,16 +59,8 @@ def _takes_hints(scope: Scope) -> bool:
 
 async def _send_stream(first: bytes, stream: AsyncGenerator[bytes, None], exchange: Exchange, send: Send) -> None:
     """Send a stream until it ends or the client leaves, whichever is first. Raises what has gone wrong in it."""
-    pump = asyncio.create_task(_pump(first, stream, send))
-    gone = asyncio.create_task(exchange.wait_gone())
-    try:
-        await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        pump.cancel()
-        await asyncio.gather(pump, gone, return_exceptions=True)
-    if not pump.cancelled():
-        pump.result()  # a failure is not to look like the end
+    with suppress(ClientGone):  # nothing else: a failure is not to look like the end
+        await while_there(exchange, _pump(first, stream, send))
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,4 +1,8 @@
-"""Engine.IO's long polling: each request is sent on, and its answer sent back, unchanged."""
+"""Engine.IO's long polling: each request is sent on, and its answer sent back, unchanged.
+
+A poll ends with its client: realtime would give it the next events, which then reach nobody. What a client has said is
+delivered in any case.
+"""
 
 from collections.abc import Iterable
 
@@ -6,6 +10,7 @@ import aiohttp
 
 from services.gateway.pipeline.body import read_body
 from services.gateway.pipeline.exchange import Answer, Exchange, Headers, Route
+from services.gateway.pipeline.presence import while_there
 from services.gateway.pipeline.response_cache import NO_STORE
 from services.gateway.sockets.target import Target
 from services.kit.errors import DeadlineExceeded, Unavailable
@@ -30,8 +35,12 @@ class Polling:
         return [Route(verb, "/socket.io/{path=**}", self, name="socket.io") for verb in VERBS]
 
     async def __call__(self, exchange: Exchange) -> Answer:
-        """Answer as realtime does. Raises Unavailable while it is away."""
+        """Answer as realtime does. Raises Unavailable while it is away, ClientGone when a poll's client leaves."""
         body = await read_body(exchange, MAX_BODY)
+        forwarded = self._forward(exchange, body)
+        return await (forwarded if body else while_there(exchange, forwarded))
+
+    async def _forward(self, exchange: Exchange, body: bytes) -> Answer:
         headers = self._target.headers(exchange.headers.items(), exchange.client_ip, secure=exchange.secure)
         url = self._target.url(exchange.path, exchange.query)
         try:
