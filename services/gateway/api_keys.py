@@ -3,7 +3,7 @@
 A key is known for five minutes (KEPT_SECONDS), and asked for again every 30 s, beside the requests that use it: so what
 changes in auth counts soon, and known keys go on while auth is away. A revoked key counts no longer once that is heard,
 as with tokens (services.kit.revocations). Auth is not asked about what cannot be a key, what it refused before, or what
-an address shows that has shown many wrong ones.
+an address shows that has shown many wrong credentials.
 """
 
 import asyncio
@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 from cryptovault.auth.v1.auth_service_pb2 import ResolveApiKeyRequest, ResolveApiKeyResponse
 
-from services.gateway.limits.gcra import MICROSECONDS, Limit, decide
+from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, digest_of, parse, refusal
 from services.kit.clock import Clock
-from services.kit.errors import TooManyRequests, Unauthenticated, Unavailable
+from services.kit.errors import Unauthenticated, Unavailable
 from services.kit.revocations import Revocations
 
 if TYPE_CHECKING:
     from cryptovault.auth.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
 
-K = TypeVar("K")
 V = TypeVar("V")
 
 FRESH_SECONDS = 30.0  # until a known key is asked for again
@@ -32,9 +31,7 @@ REFUSED_SECONDS = 60.0  # a key that auth refused will not come to life
 TIMEOUT = 2.0  # seconds that auth has to answer
 MAX_KNOWN = 50_000  # keys
 MAX_REFUSED = 10_000  # keys
-MAX_ADDRESSES = 10_000  # of which wrong keys are counted
 MAX_FLIGHTS = 64  # keys asked for at a time
-WRONG_KEYS = Limit(20, 60)  # from one address; then no more are looked up
 
 ANY_EPOCH = 2**63  # of a key: it outlives what ends its owner's sessions
 
@@ -59,14 +56,16 @@ class _Known:
 class ApiKeys:
     """Tells whose an API key is. `recall` costs a hash and a few look-ups, `resolve` perhaps a question to auth."""
 
-    def __init__(self, auth: "AuthServiceAsyncStub", revocations: Revocations, clock: Clock) -> None:
+    def __init__(
+        self, auth: "AuthServiceAsyncStub", revocations: Revocations, clock: Clock, wrong: WrongCredentials
+    ) -> None:
         self._auth = auth
         self._revocations = revocations
         self._clock = clock
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()  # until when
         self._flights: dict[bytes, asyncio.Task[Holder]] = {}
-        self._wrong = WrongKeys(clock)
+        self._wrong = wrong
 
     def recall(self, text: str) -> Holder | None:
         """The holder of a key that is known and counts; None: ask `resolve`."""
@@ -85,8 +84,8 @@ class ApiKeys:
     async def resolve(self, text: str, address: str) -> Holder:
         """The holder of a key shown by a client of this address.
 
-        Raises Unauthenticated, TooManyRequests for whoever shows many wrong keys, and Unavailable when auth cannot be
-        asked about a key that is not known.
+        Raises Unauthenticated, TooManyRequests for whoever shows many wrong credentials, and Unavailable when auth
+        cannot be asked about a key that is not known.
         """
         key = parse(text)
         if self._is_refused(key):
@@ -144,29 +143,7 @@ class ApiKeys:
         return _Known(holder, ends_at, now + FRESH_SECONDS)
 
 
-class WrongKeys:
-    """Counts the wrong keys that an address shows (GCRA), so that guessing costs auth nothing."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._arrivals: OrderedDict[str, int] = OrderedDict()
-
-    def check(self, address: str) -> None:
-        """Raise TooManyRequests for an address that has shown too many."""
-        decision, _ = decide(WRONG_KEYS, self._arrivals.get(address, 0), self._now())
-        if not decision.allowed:
-            raise TooManyRequests("too many wrong API keys", retry_after=decision.retry_after)
-
-    def count(self, address: str) -> None:
-        """Count one."""
-        _, arrival = decide(WRONG_KEYS, self._arrivals.get(address, 0), self._now())
-        _remember(self._arrivals, address, arrival, MAX_ADDRESSES)
-
-    def _now(self) -> int:
-        return int(self._clock.monotonic() * MICROSECONDS)
-
-
-def _remember(kept: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+def _remember(kept: OrderedDict[bytes, V], key: bytes, value: V, most: int) -> None:
     """Keep the latest `most`."""
     kept[key] = value
     kept.move_to_end(key)

@@ -29,6 +29,7 @@ from services.gateway.pipeline.serving import call_route
 from services.gateway.pipeline.tracing import Tracing
 from services.gateway.resilience.lag import LoopLag
 from services.gateway.transcoding.catalog import Rate
+from services.gateway.wrong_credentials import WrongCredentials
 from services.kit import telemetry
 from services.kit.cache import Cache
 from services.kit.clock import Clock
@@ -40,6 +41,7 @@ class Parts:
 
     verifier: Verifier
     keys: Keys
+    wrong: WrongCredentials
     limiter: Limiter
     cache: Cache[Stored]
     clock: Clock
@@ -62,7 +64,7 @@ def pipeline(routes: Iterable[Route], parts: Parts, sampler: Sampler) -> Handler
     handler = RateLimit(
         handler, parts.limiter, parts.rate_limit_factor, shadow=parts.rate_limit_shadow, tiers=parts.tiers
     )
-    handler = Authentication(handler, parts.verifier, parts.keys)
+    handler = Authentication(handler, parts.verifier, parts.keys, parts.wrong)
     handler = DeclaredLength(handler)
     handler = Deadline(handler)
     handler = Routing(handler, RoutingTable(routes), parts.fallback)

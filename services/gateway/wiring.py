@@ -29,6 +29,7 @@ from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
 from services.gateway.workers.supervisor import Supervisor
+from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.boot import Runtime, Service
 from services.kit.bus import Bus
 from services.kit.cache import Cache, CacheOptions
@@ -62,10 +63,12 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
     target = Target(settings.realtime_url)
     lag = LoopLag()
     runtime.background("lag", lag.run)
-    verifier, keys = await _credentials(settings, runtime, bus)
+    wrong = WrongCredentials(runtime.clock)
+    verifier, keys = await _credentials(settings, runtime, bus, wrong)
     parts = Parts(
         verifier=verifier,
         keys=keys,
+        wrong=wrong,
         limiter=_limiter(runtime, store),
         cache=await _cache(settings, runtime, bus),
         clock=runtime.clock,
@@ -98,11 +101,13 @@ def _require_addresses(operations: Sequence[Operation], settings: Settings) -> N
         )
 
 
-async def _credentials(settings: Settings, runtime: Runtime, bus: Bus) -> tuple[TokenVerifier, ApiKeys]:
+async def _credentials(
+    settings: Settings, runtime: Runtime, bus: Bus, wrong: WrongCredentials
+) -> tuple[TokenVerifier, ApiKeys]:
     auth = AuthServiceStub(await runtime.enter(channel(grpc_target(settings.addresses["auth"]))))
     verifier = TokenVerifier(jwks_of(auth), runtime.clock, settings.token_issuer, settings.token_audience)
     runtime.background("tokens", lambda: follow(verifier, bus, auth))
-    return verifier, ApiKeys(auth, verifier.revocations, runtime.clock)
+    return verifier, ApiKeys(auth, verifier.revocations, runtime.clock, wrong)
 
 
 def _limiter(runtime: Runtime, store: Store) -> RateLimiter:

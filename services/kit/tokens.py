@@ -41,6 +41,10 @@ class TokenSettings:
     token_audience: str = setting("CV_AUTH_AUDIENCE", "Audience of access tokens (claim aud)", default="cryptovault")
 
 
+class WrongToken(Unauthenticated):
+    """The token names a key of the issuer's and was verified in vain: it is forged, or not meant for us."""
+
+
 FetchJwks = Callable[[], Awaitable[Iterable[Jwk]]]
 
 
@@ -87,7 +91,10 @@ class TokenVerifier:
         self._seen: OrderedDict[bytes, Claims] = OrderedDict()
 
     async def verify(self, token: str) -> Claims:
-        """The token's claims. Raises Unauthenticated, or Unavailable when no key could be fetched yet."""
+        """The token's claims. Raises Unauthenticated, or Unavailable when no key could be fetched yet.
+
+        Of these errors WrongToken is the one that costs a verification each time.
+        """
         digest = sha256(token.encode(errors="replace")).digest()
         claims = self._seen.get(digest)
         if claims is None:
@@ -97,6 +104,10 @@ class TokenVerifier:
             self._seen.move_to_end(digest)
         self.check(claims)
         return claims
+
+    def knows(self, token: str) -> bool:
+        """Whether a token was verified before, though it may count no longer: `verify` costs little then."""
+        return sha256(token.encode(errors="replace")).digest() in self._seen
 
     def recall(self, token: str) -> Claims | None:
         """The claims of a token that was verified before and still counts, at once; None: ask `verify`."""
@@ -136,7 +147,7 @@ class TokenVerifier:
         key = await self._keys.find(_key_id(token))
         payload = _decode(token, key, self._issuer, self._audience)
         if payload.nbf > self._clock.time():
-            raise Unauthenticated("the access token is not valid yet", reason="token_invalid")
+            raise WrongToken("the access token is not valid yet", reason="token_invalid")
         return payload.to_claims()
 
     def _remember(self, digest: bytes, claims: Claims) -> None:
@@ -218,13 +229,13 @@ def _decode(token: str, key: Ed25519PublicKey, issuer: str, audience: str) -> _P
         payload = jwt.decode(token, key, [ALGORITHM], options=_OPTIONS, audience=audience, issuer=issuer)
         return msgspec.convert(payload, _Payload)
     except jwt.InvalidIssuerError as error:
-        raise Unauthenticated("the access token is of another issuer", reason="token_invalid") from error
+        raise WrongToken("the access token is of another issuer", reason="token_invalid") from error
     except jwt.InvalidAudienceError as error:
-        raise Unauthenticated("the access token is for another audience", reason="token_invalid") from error
+        raise WrongToken("the access token is for another audience", reason="token_invalid") from error
     except jwt.InvalidSignatureError as error:
-        raise Unauthenticated("the access token's signature is wrong", reason="token_invalid") from error
+        raise WrongToken("the access token's signature is wrong", reason="token_invalid") from error
     except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
-        raise Unauthenticated("the access token is malformed", reason="token_invalid") from error
+        raise WrongToken("the access token is malformed", reason="token_invalid") from error
 
 
 def _public_key(jwk: Jwk) -> Ed25519PublicKey:

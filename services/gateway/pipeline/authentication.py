@@ -11,9 +11,10 @@ from services.gateway.api_keys import Holder
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 from services.gateway.pipeline.identity import network_of
 from services.gateway.pipeline.problems import CHALLENGE
+from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.caller import Caller
 from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated
-from services.kit.tokens import Claims
+from services.kit.tokens import Claims, WrongToken
 
 ADMIN_SCOPE = "admin"
 TOKEN, KEY = b"authorization", b"x-api-key"
@@ -24,6 +25,10 @@ Access: TypeAlias = Declared.Access.ValueType
 class Verifier(Protocol):
     """Tells whose a token is."""
 
+    def knows(self, token: str) -> bool:
+        """Whether a token was verified before, though it may count no longer."""
+        ...
+
     def recall(self, token: str) -> Claims | None:
         """The claims of a token that was verified before and still counts; None: ask `verify`."""
         ...
@@ -33,7 +38,7 @@ class Verifier(Protocol):
         ...
 
     async def verify(self, token: str) -> Claims:
-        """The token's claims. Raises Unauthenticated or Unavailable."""
+        """The token's claims. Raises Unauthenticated (WrongToken where verifying it was in vain) or Unavailable."""
         ...
 
 
@@ -52,13 +57,15 @@ class Keys(Protocol):
 class Authentication:
     """Enforces a route's access. On public routes a token or a key only says whose quota counts; bad ones are ignored.
 
-    A token counts before a key. What was seen before is decided at once; only what is new has to wait.
+    A token counts before a key. What was seen before is decided at once; only what is new has to wait, and is refused
+    where too much of it was wrong.
     """
 
-    def __init__(self, handler: Handler, verifier: Verifier, keys: Keys) -> None:
+    def __init__(self, handler: Handler, verifier: Verifier, keys: Keys, wrong: WrongCredentials) -> None:
         self._next = handler
         self._verifier = verifier
         self._keys = keys
+        self._wrong = wrong
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on with its caller."""
@@ -103,18 +110,21 @@ class Authentication:
         return await self._next(exchange)
 
     async def _identify(self, exchange: Exchange) -> Caller:
-        token = bearer_token(exchange)
+        token, address = bearer_token(exchange), network_of(exchange.client_ip)
         if token:
-            return await self._verified(exchange, token)
+            return await self._verified(exchange, token, address)
         if KEY not in exchange.headers:
             raise Unauthenticated("sign in first: send Authorization: Bearer <access token>, or X-API-Key")
-        address = network_of(exchange.client_ip)
         return _program(exchange, await self._keys.resolve(exchange.text(KEY), address))
 
-    async def _verified(self, exchange: Exchange, token: str) -> Caller:
+    async def _verified(self, exchange: Exchange, token: str, address: str) -> Caller:
+        if not self._verifier.knows(token):
+            self._wrong.check(address)
         try:
             return _session(exchange, await self._verifier.verify(token))
         except Unauthenticated as error:
+            if isinstance(error, WrongToken):
+                self._wrong.count(address)
             _challenge(exchange, f'error="invalid_token", error_description="{error.detail}"')
             raise
 

@@ -15,7 +15,7 @@ from cryptovault.events.v1.events_pb2 import AuthRevoked
 
 from services.kit.errors import Unauthenticated, Unavailable
 from services.kit.testing import FakeClock
-from services.kit.tokens import REFETCH_INTERVAL, TokenVerifier
+from services.kit.tokens import REFETCH_INTERVAL, TokenVerifier, WrongToken
 
 ISSUER, AUDIENCE = "https://issuer.test", "cryptovault"
 
@@ -260,3 +260,28 @@ async def test_before_the_first_keys_a_token_is_neither_good_nor_bad(verifier, i
     clock.advance(REFETCH_INTERVAL)
 
     assert (await verifier.verify(issuer.token())).user_id == "u1"
+
+
+async def test_only_what_was_verified_in_vain_is_a_wrong_token(verifier, issuer, clock):
+    forged, for_others, early = Issuer(clock).token(), issuer.token(aud="others"), issuer.token(nbf=clock.time() + 60)
+    late, unknown_key, genuine = issuer.token(exp=clock.time() - 1), issuer.token(header={"kid": "k9"}), issuer.token()
+
+    assert [await is_wrong(verifier, token) for token in (forged, for_others, early)] == [True] * 3
+    assert [await is_wrong(verifier, token) for token in (late, unknown_key, "x.y.z", genuine)] == [False] * 4
+
+
+async def test_a_token_is_known_once_it_was_verified_though_it_counts_no_longer(verifier, issuer, clock):
+    token = issuer.token()
+    before = verifier.knows(token)
+    await verifier.verify(token)
+    clock.advance(601)
+
+    assert (before, verifier.knows(token), verifier.recall(token)) == (False, True, None)
+
+
+async def is_wrong(verifier: TokenVerifier, token: str) -> bool:
+    try:
+        await verifier.verify(token)
+    except Unauthenticated as error:
+        return isinstance(error, WrongToken)
+    return False

@@ -33,6 +33,7 @@ from services.gateway.sockets.target import Target, forwarding_session
 from services.gateway.sockets.websocket import WebSocketForwarder
 from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
+from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.api_keys import refusal
 from services.kit.cache import Cache, CacheOptions
 from services.kit.caller import Caller, caller_of
@@ -40,7 +41,7 @@ from services.kit.errors import AlreadyExists, FieldError, InvalidInput, NotFoun
 from services.kit.health import Health
 from services.kit.rpc import RpcServer
 from services.kit.testing import FakeClock, free_port
-from services.kit.tokens import Claims
+from services.kit.tokens import Claims, WrongToken
 
 DESCRIPTORS = read_descriptors(default_descriptors())
 OPERATIONS = load(DESCRIPTORS)
@@ -56,6 +57,10 @@ class FakeVerifier:
         self.scopes = {"user-token": frozenset[str](), "admin-token": frozenset({"admin"})}
         self.seen: dict[str, Claims] = {}
         self.revoked: set[str] = set()
+        self.in_vain = 0  # verifications
+
+    def knows(self, token: str) -> bool:
+        return token in self.seen
 
     def recall(self, token: str) -> Claims | None:
         claims = self.seen.get(token)
@@ -66,7 +71,8 @@ class FakeVerifier:
 
     async def verify(self, token: str) -> Claims:
         if token not in self.scopes:
-            raise Unauthenticated("the access token is malformed", reason="token_invalid")
+            self.in_vain += 1
+            raise WrongToken("the access token's signature is wrong", reason="token_invalid")
         claims = self.seen.setdefault(token, self._claims(token))
         if not self.counts(claims):
             raise Unauthenticated("the session has ended", reason="token_revoked")
@@ -280,6 +286,7 @@ async def gateway(
         parts = Parts(
             verifier=verifier,
             keys=keys,
+            wrong=WrongCredentials(clock),
             limiter=limiter,
             cache=cache,
             clock=clock,

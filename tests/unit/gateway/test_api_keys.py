@@ -9,9 +9,10 @@ import pytest
 from cryptovault.auth.v1.auth_service_pb2 import ResolveApiKeyRequest, ResolveApiKeyResponse
 from grpc.aio import Metadata
 
-from services.gateway.api_keys import FRESH_SECONDS, MAX_FLIGHTS, REFUSED_SECONDS, WRONG_KEYS, ApiKeys, Holder
+from services.gateway.api_keys import FRESH_SECONDS, MAX_FLIGHTS, REFUSED_SECONDS, ApiKeys, Holder
 from services.gateway.settings import Settings
 from services.gateway.transcoding.catalog import Rate
+from services.gateway.wrong_credentials import MOST, WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, generate
 from services.kit.errors import TooManyRequests, Unauthenticated, Unavailable
 from services.kit.revocations import Revocations, Revoked
@@ -62,7 +63,8 @@ class World:
         self.auth = FakeAuth()
         self.revocations = Revocations(self.clock)
         stub: Any = self.auth
-        self.keys = ApiKeys(stub, self.revocations, self.clock)
+        self.wrong = WrongCredentials(self.clock)
+        self.keys = ApiKeys(stub, self.revocations, self.clock, self.wrong)
 
     def revoke(self, key: ApiKey) -> None:
         self.revocations.add(Revoked("u1", key.key_id, 0, self.clock.time() + KEPT_SECONDS + 60))
@@ -196,14 +198,22 @@ async def test_a_wrong_key_is_asked_for_once_in_a_minute(world: World) -> None:
 
 
 async def test_whoever_guesses_is_told_to_wait_and_others_are_served(world: World) -> None:
-    for _ in range(WRONG_KEYS.count):
+    for _ in range(MOST.count):
         with pytest.raises(Unauthenticated):
             await world.keys.resolve(generate()[0], HOME)
     with pytest.raises(TooManyRequests) as caught:
         await world.keys.resolve(generate()[0], HOME)
     text, _ = world.auth.issue()
     assert await world.keys.resolve(text, "192.0.2.8") == await world.keys.resolve(text, HOME)
-    assert (caught.value.retry_after, world.auth.questions) == (3.0, WRONG_KEYS.count + 1)
+    assert (caught.value.retry_after, world.auth.questions) == (3.0, MOST.count + 1)
+
+
+async def test_wrong_tokens_count_as_wrong_keys_do(world: World) -> None:
+    for _ in range(MOST.count):
+        world.wrong.count(HOME)
+    with pytest.raises(TooManyRequests):
+        await world.keys.resolve(world.auth.issue()[0], HOME)
+    assert world.auth.questions == 0
 
 
 async def test_so_many_keys_are_asked_for_at_a_time(world: World) -> None:
