@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Route
-from services.kit.cache import Cache
+from services.kit.cache import MISSING, Cache
 from services.kit.clock import Clock
 
 MAX_KEY_LENGTH = 1024  # of path and query; longer ones are asked for once in a lifetime
@@ -81,15 +81,19 @@ class ResponseCache:
             await self._renew(stored, exchange, ttl, age)
             age = self._now() - stored.made_at
         exchange.answer_headers.append(age_header(age))
-        exchange.kept = partial(self._again, stored, key, ttl)
+        exchange.kept = partial(self._again, key, ttl)
         return stored.answer
 
-    def _again(self, stored: Stored, key: str, ttl: float) -> tuple[Answer, Header] | None:
-        """The answer for the same question, if it is still there and nothing has to be done about its age."""
+    def _again(self, key: str, ttl: float) -> tuple[Answer, Header] | None:
+        """The answer for the same question, if it is still there and nothing has to be done about its age.
+
+        It is looked up each time: whoever held it would keep it when the cache has dropped it.
+        """
+        stored = self._cache.get_local(key)
+        if stored is MISSING or stored is None:
+            return None
         age = self._now() - stored.made_at
         if age >= ttl and (stored.reload is None or age >= ttl * (1 + self._stale_share)):
-            return None
-        if self._cache.get_local(key) is not stored:
             return None
         return stored.answer, age_header(age)
 

@@ -1,6 +1,7 @@
 """A question that comes again is answered without the policies, and as if it had passed them."""
 
 import asyncio
+import gc
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from services.gateway.limits.counts import Outcome
 from services.gateway.pipeline import repeats
 from services.gateway.pipeline.repeats import CHANGING
+from services.gateway.pipeline.response_cache import Stored
 from services.kit import telemetry
 from tests.unit.gateway.harness import USER, Harness, as_served, gateway
 
@@ -21,6 +23,12 @@ def lasting(answer: httpx.Response) -> dict[str, str]:
 
 async def ask(harness: Harness, path: str = PATH, **headers: str) -> httpx.Response:
     return await harness.client.get(path, headers=headers)
+
+
+def kept_answers() -> int:
+    """How many are in memory."""
+    gc.collect()
+    return sum(isinstance(thing, Stored) for thing in gc.get_objects())
 
 
 async def test_the_same_question_gets_the_same_answer_by_the_short_way(harness: Harness) -> None:
@@ -60,6 +68,17 @@ async def test_an_answer_that_is_forgotten_or_too_old_is_fetched_anew(harness: H
     assert (harness.prices.calls, harness.repeats.answered) == (3, 0)
     await ask(harness)
     assert (harness.prices.calls, harness.repeats.answered) == (3, 1)
+
+
+async def test_a_remembered_question_does_not_keep_an_answer_that_the_cache_has_dropped(harness: Harness) -> None:
+    before = kept_answers()
+    for _ in range(2):
+        await ask(harness)
+    await harness.cache.delete("responses:prices:/api/prices?")
+    async with asyncio.timeout(5):
+        while kept_answers() > before:
+            await asyncio.sleep(0.01)
+    assert (harness.repeats.answered, len(harness.repeats)) == (1, 1)
 
 
 async def test_an_answer_that_is_being_renewed_goes_out_meanwhile(harness: Harness) -> None:
