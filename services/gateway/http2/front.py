@@ -84,11 +84,14 @@ class Front(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Compare with the preface of HTTP/2, which is no request of HTTP/1.1."""
+        begins = not self._head
         self._head += data
         if not PREFACE.startswith(self._head[: len(PREFACE)]):
             self._speak_http1()
         elif len(self._head) >= len(PREFACE):
             self._speak_http2()
+        elif begins:  # from now on it is a head that has to come to its end
+            self.wait_for(self._patience())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left before it said what it wanted."""
@@ -106,7 +109,8 @@ class Front(asyncio.Protocol):
         limits = self._door.engine.limits
         if self._door.closing:
             return limits.goaway_delay
-        return limits.idle_timeout or limits.header_timeout or 1e6
+        silent = limits.idle_timeout or limits.header_timeout
+        return (limits.header_timeout if self._head else silent) or 1e6
 
     def _settle(self) -> None:
         if self._timer is not None:

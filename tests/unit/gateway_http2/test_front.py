@@ -9,6 +9,7 @@ from hypercorn.config import Config
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.front import Door, Front
 from services.gateway.http2.limits import Limits
+from services.gateway.http2.meter import PREFACE
 from services.gateway.http2.statistics import Event
 
 
@@ -18,17 +19,21 @@ class FakeTransport(asyncio.Transport):
     def __init__(self, address: Any) -> None:
         super().__init__({"peername": address})
         self.refused = False
+        self.closed = asyncio.Event()
 
     def abort(self) -> None:
         self.refused = True
+
+    def close(self) -> None:
+        self.closed.set()
 
 
 async def unused(*arguments: Any) -> None:
     raise AssertionError("nothing is asked here")
 
 
-def door(most: int) -> Door:
-    return Door(Engine(unused, Config(), Limits(connections_per_client=most), {}), unused)
+def door(most: int = 0, **limits: float) -> Door:
+    return Door(Engine(unused, Config(), Limits(connections_per_client=most, **limits), {}), unused)
 
 
 def come(door: Door, address: Any) -> tuple[Front, bool]:
@@ -67,3 +72,14 @@ async def test_without_a_limit_everybody_is_let_in() -> None:
     unlimited = door(0)
     assert all(come(unlimited, ("192.0.2.1", port))[1] for port in range(500))
     assert Event.REFUSED_CONNECTIONS not in unlimited.engine.events
+
+
+async def test_who_begins_a_preface_ends_it_in_the_time_for_a_head_however_it_drips() -> None:
+    patient, transport = door(header_timeout=0.05, idle_timeout=1000.0), FakeTransport(("192.0.2.1", 1))
+    front = Front(patient)
+    front.connection_made(transport)
+    for byte in PREFACE[:-1]:
+        if not transport.closed.is_set():
+            front.data_received(bytes([byte]))
+            await asyncio.sleep(0.02)
+    assert transport.closed.is_set()
