@@ -2,6 +2,8 @@
 
 import math
 
+from msgspec.structs import replace
+
 from services.gateway.limits.gcra import MICROSECONDS, Decision, Limit, Rule, Share, decide
 
 LEASE = MICROSECONDS // 10  # a lease is at most what the limit gives in this time ...
@@ -59,7 +61,7 @@ class Account:
         if decision.allowed:
             self.balance -= cost
             self.spent += cost
-        return decision
+        return replace(decision, alone=True)
 
     def next_lease(self, replicas: int, now: int) -> int:
         """How many units to lease ahead: none of what is small or strict, so that it is kept exactly."""

@@ -48,6 +48,7 @@ class Decision(msgspec.Struct, frozen=True):
     remaining: int
     reset: float  # until the whole quota is there again
     retry_after: float  # until the next request may pass; 0 when this one may
+    alone: bool = False  # decided by this replica, without Redis
 
 
 def decide(limit: Limit, arrival: int, now: int, cost: int = 1) -> tuple[Decision, int]:

@@ -127,7 +127,6 @@ class RateLimiter:
         return account
 
     def _decide_alone(self, account: Account, cost: int, now: int) -> Decision:
-        self.counts.add(account.rule.name, Outcome.DEGRADED)
         since = self._changed if self.mode is Mode.ALONE else now
         decision = account.decide_alone(share(account.rule, self.replicas), since, cost, now)
         if account.balance < 0:

@@ -89,12 +89,12 @@ class RateLimit:
         decision = self._limiter.decide(rule, key, cost)
         if decision is None or not decision.allowed:
             return None
-        self._limiter.counts.add(rule.name, self._outcome(rule, decision))
+        self._count(rule, decision)
         return [policy, state_field(kind, decision)]
 
     def _enforce(self, exchange: Exchange, rule: Rule, kind: str, decision: Decision) -> None:
         exchange.answer_headers += fields(kind, rule.limit, decision)
-        self._limiter.counts.add(rule.name, self._outcome(rule, decision))
+        self._count(rule, decision)
         if not decision.allowed and not self._shadow:
             limit = rule.limit
             raise TooManyRequests(
@@ -107,10 +107,15 @@ class RateLimit:
             rule = self._rules[name] = Rule(name, scaled(policy.rate, self._factor), policy.fail_closed)
         return rule
 
-    def _outcome(self, rule: Rule, decision: Decision) -> Outcome:
+    def _count(self, rule: Rule, decision: Decision) -> None:
+        """Count what has become of a request, once: a refusal by the short way is decided again by the long one."""
+        add = self._limiter.counts.add
+        if decision.alone:
+            add(rule.name, Outcome.DEGRADED)
         if decision.allowed:
-            return Outcome.NEAR if decision.remaining * NEAR < rule.limit.count else Outcome.HIT
-        return Outcome.SHADOW if self._shadow else Outcome.OVER
+            add(rule.name, Outcome.NEAR if decision.remaining * NEAR < rule.limit.count else Outcome.HIT)
+        else:
+            add(rule.name, Outcome.SHADOW if self._shadow else Outcome.OVER)
 
 
 def scaled(rate: Rate, factor: float) -> Limit:

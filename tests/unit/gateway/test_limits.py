@@ -221,13 +221,12 @@ async def test_the_unit_of_a_client_that_left_while_redis_was_asked_is_the_next_
     assert limiter.decide(SMALL, "ip:a") is not None
 
 
-async def test_the_outcomes_are_counted_by_rule() -> None:
-    limiter = RateLimiter(GivingRedis(left=0), FakeClock())
-    await limiter.check(SMALL, "ip:a")
-    alone = RateLimiter(AwayRedis(), FakeClock())
-    await alone.check(SMALL, "ip:a")
-    assert limiter.counts["small", Outcome.LEASE_DENIED] == 1
-    assert alone.counts["small", Outcome.DEGRADED] == 1
+async def test_a_lease_that_redis_denies_is_counted_by_rule_and_a_decision_without_redis_says_so() -> None:
+    shared, alone = RateLimiter(GivingRedis(left=0), FakeClock()), RateLimiter(AwayRedis(), FakeClock())
+    denied = await shared.check(SMALL, "ip:a")
+    decisions = [await alone.check(SMALL, "ip:a") for _ in range(SMALL.limit.count + 1)]
+    assert (denied.alone, shared.counts["small", Outcome.LEASE_DENIED]) == (False, 1)
+    assert all(decision.alone for decision in decisions)
 
 
 def test_the_counts_are_metrics_with_the_rule_and_the_outcome() -> None:

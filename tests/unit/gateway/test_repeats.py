@@ -14,6 +14,7 @@ from services.kit import telemetry
 from tests.unit.gateway.harness import USER, Harness, as_served, gateway
 
 PATH = "/api/prices"
+RULE = "cryptovault.prices.v1.PricesService.ListPrices"
 
 
 def lasting(answer: httpx.Response) -> dict[str, str]:
@@ -179,8 +180,17 @@ async def test_only_so_many_questions_are_remembered(harness: Harness, monkeypat
     assert harness.repeats.answered == 1
 
 
+async def test_each_is_counted_once_though_its_quota_is_used_up_and_redis_away() -> None:
+    async with gateway(rate_limit_factor=0.05) as harness:
+        for _ in range(8):
+            await ask(harness)
+        counts = {outcome: harness.limiter.counts[RULE, outcome] for outcome in Outcome}
+    assert harness.repeats.answered == 2
+    assert (counts[Outcome.OVER], counts[Outcome.DEGRADED]) == (5, 8)
+
+
 async def test_they_are_counted_as_the_others_are(harness: Harness) -> None:
     for _ in range(4):
         await ask(harness)
     assert harness.repeats.answered == 3
-    assert harness.limiter.counts["cryptovault.prices.v1.PricesService.ListPrices", Outcome.HIT] == 4
+    assert harness.limiter.counts[RULE, Outcome.HIT] == 4
