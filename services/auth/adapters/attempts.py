@@ -3,18 +3,22 @@
 The first few failures are free; from then on each doubles the delay before the next attempt, from one second to a
 quarter of an hour. Nobody is locked out for good, and a stranger slows down only attempts from the stranger's own
 address. At most as many attempts run at once as may still fail for free, so parallel guesses gain nothing; the rest
-wait for their turn.
+wait for their turn. An attempt that ends without a result, since its time is over, its client gone or something away,
+has told nobody anything, and is taken back.
 
 When Redis is away no password is tried: a session could not begin anyway, and the answer would tell right from
 wrong.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from services.kit import deadline
 from services.kit.clock import Clock
-from services.kit.errors import TooManyRequests, Unavailable
+from services.kit.errors import DeadlineExceeded, TooManyRequests, Unavailable
 from services.kit.store import Store
 
 LONGEST_DELAY = 15 * 60_000  # ms
@@ -83,17 +87,23 @@ class RedisAttempts:
     async def guard(self, email: str, ip: str, check: Callable[[], Awaitable[bool]]) -> bool:
         """The result of `check`, an attempt that is counted before it is made."""
         key, attempt = _key(email, ip), secrets.token_hex(8)
-        await self._wait_for_turn(key, attempt)
         try:
+            await self._wait_for_turn(key, attempt)
             fits = await check()
-        except Unavailable:  # nothing was tried, so nothing counts
-            await self._cancelled([key], [attempt])
+        except (Unavailable, DeadlineExceeded, asyncio.CancelledError):
+            await self._take_back(key, attempt)
             raise
         if fits:
             await self._forgotten([key])
         else:
             await self._failed([key], [attempt, *self._rules])
         return fits
+
+    async def _take_back(self, key: str, attempt: str) -> None:
+        """Count nothing, though the caller's time may be over and its task cancelled."""
+        with suppress(Unavailable):  # then it counts as failed, as what is lost does
+            taken = asyncio.create_task(self._cancelled([key], [attempt]), context=deadline.lifted())
+            await asyncio.shield(taken)
 
     async def _wait_for_turn(self, key: str, attempt: str) -> None:
         deadline = self._clock.monotonic() + PATIENCE
