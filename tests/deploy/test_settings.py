@@ -84,6 +84,17 @@ def test_addresses_lead_to_services_that_exist(base):
     assert int(port) in [item["port"] for item in services[name]["spec"]["ports"]]
 
 
+def test_no_client_takes_all_connections_of_realtime_and_no_foreign_page_connects(told):
+    settings = told("realtime")
+    assert 0 < settings.connections_per_user <= settings.connections_per_ip
+    assert settings.trusted_proxy_hops > 0  # or all clients had the address of a proxy
+    assert settings.allowed_origins == ("https://cryptovault.example",)
+
+
+def test_in_a_cluster_of_ones_own_pages_of_any_origin_connect(dev):
+    assert own_variables(dev, "realtime")["CV_REALTIME_ALLOWED_ORIGINS"] == "*"
+
+
 @pytest.mark.parametrize("workload", [*SERVICES, "auth-migrate", "prices-migrate"])
 def test_secrets_are_files_and_the_files_are_mounted(base, workload):
     pod = base.pods()[workload]["spec"]
