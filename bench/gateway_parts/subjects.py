@@ -50,7 +50,7 @@ class Subject:
 def gateways(ports: Ports, engines: Sequence[str]) -> list[Subject]:
     """The gateway, whole, with each of its engines."""
     command = [sys.executable, "-m", "services.gateway"]
-    does = "JWT, rate limit, response cache, br/gzip, security headers, metrics, tracing (1 in 100 sampled, 50 a second at most)"
+    does = "JWT, rate limit, response cache, br/gzip, security headers, metrics, tracing (1 in 100, at most 50 a second)"
     return [
         Subject(
             name=f"CryptoVault gateway ({engine})",

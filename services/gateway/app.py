@@ -53,6 +53,7 @@ class Parts:
     tiers: Mapping[str, Rate] = field(default_factory=lambda: NO_TIERS)
     trusted_proxy_hops: int = 0
     cors_origins: tuple[str, ...] = ()
+    traces_per_second: int = 0
 
 
 def pipeline(routes: Iterable[Route], parts: Parts, sampler: Sampler) -> Handler:
@@ -95,7 +96,7 @@ class Application:
 
 def application(routes: Iterable[Route], parts: Parts, websocket: ASGIApp) -> Application:
     """The policies as an ASGI application, with WebSockets forwarded."""
-    sampler = Sampler(telemetry.root_share())
+    sampler = Sampler(telemetry.root_share(), parts.traces_per_second)
     repeats = Repeats(sampler)
     repeats.publish()
     return Application(Edge(pipeline(routes, parts, sampler), repeats), websocket)

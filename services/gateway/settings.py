@@ -90,6 +90,13 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
         minimum=0.0,
         maximum=100.0,
     )
+    traces_per_second: int = setting(
+        "CV_GATEWAY_TRACES_PER_SECOND",
+        "Most traces begun in a second and process, of those that OTEL_TRACES_SAMPLER takes; 0: any number",
+        default=50,
+        minimum=0,
+        maximum=1_000_000,
+    )
     hedge_share: float = setting(
         "CV_GATEWAY_HEDGE_SHARE",
         "Share of the reads that may be asked a second time when they take unusually long; 0: none",

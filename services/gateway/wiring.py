@@ -80,6 +80,7 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
         tiers=settings.budgets,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         cors_origins=settings.cors_origins,
+        traces_per_second=settings.traces_per_second,
     )
     routes = [
         *api_routes(operations, upstreams, runtime.stopping),
