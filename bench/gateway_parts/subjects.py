@@ -50,7 +50,7 @@ class Subject:
 def gateways(ports: Ports, engines: Sequence[str]) -> list[Subject]:
     """The gateway, whole, with each of its engines."""
     command = [sys.executable, "-m", "services.gateway"]
-    does = "JWT, rate limit, response cache, br/gzip, security headers, metrics, tracing (1 in 100, at most 50 a second)"
+    does = "JWT, rate limit, response cache, br/gzip, headers, metrics, tracing (1 in 100, 50 a second at most)"
     return [
         Subject(
             name=f"CryptoVault gateway ({engine})",
