@@ -11,14 +11,13 @@ from collections.abc import Callable
 from random import Random
 
 NEVER = -1
-MOST = 50  # requests a second
 
 
 class Sampler:
     """Takes `share` (0 to 1) of the requests, and at most `most` a second (0: any number)."""
 
     def __init__(
-        self, share: float, most: int = MOST, random: Random | None = None, now: Callable[[], float] = time.monotonic
+        self, share: float, most: int = 0, random: Random | None = None, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._share = share
         self._random = random or Random()
