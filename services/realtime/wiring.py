@@ -37,7 +37,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
     bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
     # Not critical: without NATS every node is equally mute, and clients are better off staying than being turned away.
     runtime.health.add("nats", bus.ping, critical=False)
-    market = Market(Rates(settings.prices_hz, settings.symbol_hz, settings.candles_hz))
+    market = Market(Rates(settings.prices_hz, settings.symbol_hz, settings.candles_hz), runtime.clock)
     hub = Hub(runtime.replica_id, market, runtime.clock, settings.max_subscriptions)
     Flusher(hub, runtime.clock)
     verifier = await _verify_tokens(settings, runtime, bus, hub)

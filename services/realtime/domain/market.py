@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from services.kit.clock import Clock
 from services.realtime.domain.channels import Channel, Kind, candles, parse, symbol_prices
 from services.realtime.domain.conflation import Conflation
 from services.realtime.domain.dispatch import Change, Dispatch, candle_update, dispatch_of, price_update
@@ -13,12 +14,12 @@ from services.realtime.domain.streams import Rates, Stream
 class Market:
     """Takes ticks and candles as they come, and gives out what is due. Moments are epoch milliseconds."""
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, rates: Rates, clock: Clock) -> None:
         self._rates = rates
         self._latest: dict[str, Tick] = {}
         self._candles: dict[str, CandleView] = {}  # by channel
-        self._ticking: Conflation[Tick] = Conflation(self._wake)
-        self._drawing: Conflation[CandleView] = Conflation(self._wake)
+        self._ticking: Conflation[Tick] = Conflation(clock, self._wake)
+        self._drawing: Conflation[CandleView] = Conflation(clock, self._wake)
         self._symbols: set[str] = set()
         self._listener: Callable[[float], None] | None = None
 

@@ -78,7 +78,7 @@ class FakeOutlet:
 
 
 def build_hub(clock: FakeClock, market: Market | None = None, max_subscriptions: int = 50) -> Hub:
-    return Hub("node-1", market or Market(Rates()), clock, max_subscriptions)
+    return Hub("node-1", market or Market(Rates(), clock), clock, max_subscriptions)
 
 
 def join(hub: Hub, *channels: str, id: str = "s1", identity: Any = None) -> tuple[Socket, FakeOutlet]:
@@ -167,7 +167,8 @@ class Node:
         self.clock = SystemClock()
         self.bus = FakeBus()
         self.health = Health()
-        self.hub = Hub("node-1", Market(Rates(prices=20, symbol=50, candles=50)), self.clock, max_subscriptions=50)
+        market = Market(Rates(prices=20, symbol=50, candles=50), self.clock)
+        self.hub = Hub("node-1", market, self.clock, max_subscriptions=50)
         self.history = FakeHistory()
         self.verifier = FakeVerifier()
         Flusher(self.hub, self.clock)

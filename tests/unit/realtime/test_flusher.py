@@ -31,7 +31,8 @@ async def test_a_channel_that_is_due_at_once_does_not_wait_for_one_that_is_not(c
     hub = build_hub(clock)  # which stands still: what is not due yet never is
     Flusher(hub, clock)
     hub.market.learn(["BTC-USD", "ETH-USD"])
-    _, slow = join(hub, "prices", id="slow")
+    socket, slow = join(hub, id="slow")
+    hub.join(socket, hub.subscribe(socket, ["prices"], hz=1).subscribed)
     hub.market.tick(tick(seq=1))
     await eventually(lambda: slow.packets)
     _, fast = join(hub, "prices:ETH-USD", id="fast")

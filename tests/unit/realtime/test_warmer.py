@@ -6,6 +6,7 @@ import pytest
 from cryptovault.prices.v1.price_pb2 import Price, Symbol
 from cryptovault.prices.v1.prices_service_pb2 import ListPricesResponse, ListSymbolsResponse
 
+from services.kit.testing import FakeClock
 from services.realtime.adapters.prices import Warmer
 from services.realtime.domain.market import Market
 from services.realtime.domain.streams import Rates
@@ -32,7 +33,7 @@ class FakePrices:
 
 @pytest.fixture
 async def market_and_warmer():
-    market = Market(Rates())
+    market = Market(Rates(), FakeClock())
     warmer = Warmer(market, FakePrices(failures=2))
     task = asyncio.create_task(warmer.run())
     yield market, warmer
