@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 from cryptovault.auth.v1.auth_service_pb2 import ResolveApiKeyRequest, ResolveApiKeyResponse
 
+from services.gateway.tasks import started
 from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, digest_of, parse, refusal
 from services.kit.clock import Clock
@@ -111,14 +112,9 @@ class ApiKeys:
         """The question under way for this key, which all who want the answer share."""
         flight = self._flights.get(key.digest)
         if flight is None:
-            flight = self._flights[key.digest] = asyncio.create_task(self._ask(key))
-            flight.add_done_callback(lambda task: self._land(key, task))
+            flight = self._flights[key.digest] = started(self._ask(key))
+            flight.add_done_callback(lambda _: self._flights.pop(key.digest))
         return flight
-
-    def _land(self, key: ApiKey, task: asyncio.Task[Holder]) -> None:
-        del self._flights[key.digest]
-        if not task.cancelled():
-            task.exception()  # seen, though nobody may be waiting for it
 
     async def _ask(self, key: ApiKey) -> Holder:
         try:

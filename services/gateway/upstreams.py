@@ -21,9 +21,10 @@ from services.gateway.balancing.verdict import Verdict, verdict_of
 from services.gateway.resilience.budget import Budget
 from services.gateway.resilience.concurrency import AdaptiveLimit
 from services.gateway.resilience.criticality import Overloaded, criticality_of
-from services.gateway.resilience.hedging import first_answer, started
+from services.gateway.resilience.hedging import first_answer
 from services.gateway.resilience.latency import Latencies
 from services.gateway.resilience.statistics import UpstreamStatistics
+from services.gateway.tasks import started
 from services.gateway.transcoding.catalog import Operation
 from services.kit.breaker import State
 from services.kit.caller import Caller

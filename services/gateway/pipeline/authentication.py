@@ -1,5 +1,6 @@
 """Who is calling: a Bearer token (RFC 6750), verified here without asking anybody, or else an API key (X-API-Key)."""
 
+import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
@@ -11,6 +12,7 @@ from services.gateway.api_keys import Holder
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 from services.gateway.pipeline.identity import network_of
 from services.gateway.pipeline.problems import CHALLENGE
+from services.gateway.tasks import started
 from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.caller import Caller
 from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated
@@ -18,6 +20,7 @@ from services.kit.tokens import Claims, WrongToken
 
 ADMIN_SCOPE = "admin"
 TOKEN, KEY = b"authorization", b"x-api-key"
+PUBLIC_PATIENCE = 0.25  # seconds that a public route waits for auth; then whoever asks is anybody
 
 Access: TypeAlias = Declared.Access.ValueType
 
@@ -58,7 +61,7 @@ class Authentication:
     """Enforces a route's access. On public routes a token or a key only says whose quota counts; bad ones are ignored.
 
     A token counts before a key. What was seen before is decided at once; only what is new has to wait, and is refused
-    where too much of it was wrong.
+    where too much of it was wrong. A public route waits for `PUBLIC_PATIENCE` at most.
     """
 
     def __init__(self, handler: Handler, verifier: Verifier, keys: Keys, wrong: WrongCredentials) -> None:
@@ -101,12 +104,18 @@ class Authentication:
         return self._keys.recall(key) is holder
 
     async def _identified(self, exchange: Exchange, access: Access) -> Answer:
-        if access == Declared.PUBLIC:
-            with suppress(CryptoVaultError):
-                exchange.caller = await self._identify(exchange)
-        else:
-            exchange.caller = await self._identify(exchange)
+        """Pass the exchange on when it is known whose it is; on a public route that may take only so long.
+
+        Finding out goes on though nobody waits any more: who leaves early is to guess no cheaper than others.
+        """
+        identifying = started(self._identify(exchange))
+        await asyncio.wait({identifying}, timeout=PUBLIC_PATIENCE if access == Declared.PUBLIC else None)
+        if access != Declared.PUBLIC:
+            exchange.caller = identifying.result()
             _require(exchange, access)
+        elif identifying.done():
+            with suppress(CryptoVaultError):
+                exchange.caller = identifying.result()
         return await self._next(exchange)
 
     async def _identify(self, exchange: Exchange) -> Caller:

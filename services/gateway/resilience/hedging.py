@@ -1,17 +1,8 @@
 """Two calls for one question: whichever answers first."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 from services.kit.errors import DeadlineExceeded, Unavailable
-
-
-def started(call: Coroutine[Any, Any, bytes]) -> "asyncio.Task[bytes]":
-    """The call as a task whose failure nobody has to see."""
-    task = asyncio.create_task(call)
-    task.add_done_callback(_seen)
-    return task
 
 
 async def first_answer(first: "asyncio.Task[bytes]", second: "asyncio.Task[bytes]") -> bytes:
@@ -24,8 +15,3 @@ async def first_answer(first: "asyncio.Task[bytes]", second: "asyncio.Task[bytes
     if not pending or not isinstance(failed.exception(), Unavailable | DeadlineExceeded):
         return failed.result()  # the last word, or the service's own verdict: the other would say the same
     return await asyncio.shield(pending.pop())
-
-
-def _seen(task: "asyncio.Task[bytes]") -> None:
-    if not task.cancelled():
-        task.exception()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class FakeVerifier:
         self.seen: dict[str, Claims] = {}
         self.revoked: set[str] = set()
         self.in_vain = 0  # verifications
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     def knows(self, token: str) -> bool:
         return token in self.seen
@@ -70,6 +72,7 @@ class FakeVerifier:
         return claims.session_id not in self.revoked
 
     async def verify(self, token: str) -> Claims:
+        await self.gate.wait()
         if token not in self.scopes:
             self.in_vain += 1
             raise WrongToken("the access token's signature is wrong", reason="token_invalid")
@@ -92,11 +95,14 @@ class FakeKeys:
             "admin-key": Holder("k3", "u3", frozenset({"admin"}), "unheard-of"),
         }
         self.seen: dict[str, Holder] = {}
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     def recall(self, text: str) -> Holder | None:
         return self.seen.get(text)
 
     async def resolve(self, text: str, address: str) -> Holder:
+        await self.gate.wait()
         if text == "unknown-to-us":
             raise Unavailable("API keys cannot be checked at the moment", retry_after=1.0)
         if text not in self.holders:
@@ -291,8 +297,8 @@ async def gateway(
             cache=cache,
             clock=clock,
             fallback=Dashboard(Site(static)),
-            **options,
         )
+        parts = replace(parts, **options)
         components = Components({}, upstreams, clock)
         own = own_routes(health, components, openapi_document(OPERATIONS, DESCRIPTORS), docs_site())
         session, target = await stack.enter_async_context(forwarding_session()), Target(realtime)
