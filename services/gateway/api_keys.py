@@ -32,7 +32,7 @@ REFUSED_SECONDS = 60.0  # a key that auth refused will not come to life
 TIMEOUT = 2.0  # seconds that auth has to answer
 MAX_KNOWN = 50_000  # keys
 MAX_REFUSED = 10_000  # keys
-MAX_FLIGHTS = 64  # keys asked for at a time
+MAX_FLIGHTS = 64  # keys asked for at a time because requests wait for them
 
 ANY_EPOCH = 2**63  # of a key: it outlives what ends its owner's sessions
 
@@ -66,6 +66,7 @@ class ApiKeys:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()  # until when
         self._flights: dict[bytes, asyncio.Task[Holder]] = {}
+        self._refreshes: set[bytes] = set()  # the flights that no request waits for
         self._wrong = wrong
 
     def recall(self, text: str) -> Holder | None:
@@ -79,6 +80,7 @@ class ApiKeys:
             return None
         if now >= known.ask_again_at:
             known.ask_again_at = now + RETRY_SECONDS
+            self._refreshes.add(digest)
             self._fly(ApiKey(holder.key_id, digest))
         return holder
 
@@ -95,7 +97,7 @@ class ApiKeys:
         if holder is not None:
             return holder
         self._wrong.check(address)
-        if len(self._flights) >= MAX_FLIGHTS and key.digest not in self._flights:
+        if len(self._flights) - len(self._refreshes) >= MAX_FLIGHTS and key.digest not in self._flights:
             raise Unavailable("too many API keys are being checked", retry_after=RETRY_SECONDS)
         try:
             return await asyncio.shield(self._fly(key))
@@ -113,8 +115,12 @@ class ApiKeys:
         flight = self._flights.get(key.digest)
         if flight is None:
             flight = self._flights[key.digest] = started(self._ask(key))
-            flight.add_done_callback(lambda _: self._flights.pop(key.digest))
+            flight.add_done_callback(lambda _: self._land(key.digest))
         return flight
+
+    def _land(self, digest: bytes) -> None:
+        del self._flights[digest]
+        self._refreshes.discard(digest)
 
     async def _ask(self, key: ApiKey) -> Holder:
         try:

@@ -226,6 +226,19 @@ async def test_so_many_keys_are_asked_for_at_a_time(world: World) -> None:
     assert len(await asyncio.gather(*waiting)) == MAX_FLIGHTS
 
 
+async def test_known_keys_that_are_asked_for_again_take_no_place_from_new_ones(world: World) -> None:
+    known = [world.auth.issue()[0] for _ in range(MAX_FLIGHTS)]
+    for text in known:
+        await world.keys.resolve(text, HOME)
+    world.clock.advance(FRESH_SECONDS)
+    world.auth.gate.clear()
+    assert all(world.keys.recall(text) for text in known)
+    asking = asyncio.create_task(world.keys.resolve(world.auth.issue()[0], HOME))
+    await settle()
+    world.auth.gate.set()
+    assert (await asking).user_id == "u1"
+
+
 # In the pipeline
 
 TIERS = {"free": Rate(20, 60), "pro": Rate(200, 60)}
