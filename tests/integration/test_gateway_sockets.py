@@ -121,6 +121,36 @@ async def test_more_sockets_pass_than_an_http_client_opens_by_default(tls_folder
 
 
 @asynccontextmanager
+async def telling_server() -> AsyncIterator[str]:
+    """Tells a socket what it has been told of the client."""
+
+    async def handle(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(f"{request.headers['x-forwarded-proto']} {request.headers['x-forwarded-for']}")
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/socket.io/", handle)
+    async with listening(app) as url:
+        yield url
+
+
+@pytest.mark.parametrize(("hops", "told"), [(0, "http 127.0.0.1"), (1, "https 203.0.113.7")])
+async def test_what_is_said_of_a_socket_s_client_counts_only_as_far_as_proxies_are_trusted(
+    tls_folder: Path, hops: int, told: str
+) -> None:
+    said = {"x-forwarded-proto": "https", "x-forwarded-for": "6.6.6.6, 203.0.113.7:4711"}
+    async with (
+        telling_server() as realtime,
+        running(tls_folder, realtime, trusted_proxy_hops=hops) as front,
+        aiohttp.ClientSession(headers=said) as session,
+        session.ws_connect(f"{front.plain}/socket.io/?EIO=4") as socket,
+    ):
+        assert (await socket.receive(timeout=5)).data == told
+
+
+@asynccontextmanager
 async def cookie_server() -> AsyncIterator[str]:
     """Sets a cookie, and says which headers it was sent."""
 

@@ -1,14 +1,21 @@
 """Who is at the other end: the peer's address, or what trusted proxies in front of us say it was."""
 
 import ipaddress
+import re
 from collections.abc import Awaitable
-from functools import lru_cache
 
+from services.gateway.networks import network_of
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+
+__all__ = ["ClientIdentity", "arrived_by_tls", "client_address", "network_of"]
+
+_V4, _V6 = r"([0-9.]+)", r"([0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:%[!-Z^-~]+)?"  # of IPv6 with a zone, perhaps
+_PORT = r"(?::[0-9]{1,5})?"
+_WRITTEN = re.compile(rf"{_V4}{_PORT}|{_V6}|\[{_V6}\]{_PORT}")
 
 
 class ClientIdentity:
-    """Finds the client's address. X-Forwarded-For counts only as far as `trusted_hops` proxies have written it."""
+    """Finds the client's address and scheme. Headers count only as far as `trusted_hops` proxies have written them."""
 
     def __init__(self, handler: Handler, trusted_hops: int) -> None:
         self._next = handler
@@ -16,33 +23,34 @@ class ClientIdentity:
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on with its client's address."""
+        hops = self._trusted_hops
         exchange.client_ip = exchange.peer
-        if self._trusted_hops:
-            exchange.client_ip = client_address(exchange.peer, exchange.text(b"x-forwarded-for"), self._trusted_hops)
-            exchange.secure = exchange.secure or exchange.text(b"x-forwarded-proto") == "https"
+        if hops:
+            exchange.client_ip = client_address(exchange.peer, exchange.text(b"x-forwarded-for"), hops)
+            exchange.secure = exchange.secure or arrived_by_tls(exchange.text(b"x-forwarded-proto"), hops)
         return self._next(exchange)
 
 
 def client_address(peer: str, forwarded_for: str, trusted_hops: int) -> str:
-    """The address that the outermost trusted proxy saw; the peer's when the header is absent or malformed."""
-    if trusted_hops == 0 or not forwarded_for:
+    """The address that the outermost trusted proxy saw, without port and zone.
+
+    The peer's when X-Forwarded-For is absent or holds something else there: a client that a proxy hides, or invents,
+    gets no quota of its own.
+    """
+    match = _WRITTEN.fullmatch(_believed(forwarded_for, trusted_hops))
+    if match is None:
         return peer
-    chain = [part.strip() for part in forwarded_for.split(",")][-trusted_hops:]
     try:
-        return str(ipaddress.ip_address(chain[0].strip("[]")))
+        return str(ipaddress.ip_address(match[match.lastindex or 0]))
     except ValueError:
         return peer
 
 
-@lru_cache(maxsize=10_000)
-def network_of(address: str) -> str:
-    """What of an address counts as one client: one IPv6 customer has a /64."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 6 and parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+def arrived_by_tls(forwarded_proto: str, trusted_hops: int) -> bool:
+    """Whether the outermost trusted proxy was called over TLS, as X-Forwarded-Proto says."""
+    return _believed(forwarded_proto, trusted_hops).lower() in ("https", "wss")
+
+
+def _believed(header: str, trusted_hops: int) -> str:
+    """What the outermost trusted proxy has added to a list; empty when none is trusted."""
+    return header.split(",")[-trusted_hops:][0].strip() if trusted_hops else ""

@@ -5,12 +5,13 @@ flat. Towards realtime nothing is compressed: it is a short way, and deflate cos
 """
 
 import asyncio
+from collections.abc import Mapping
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.pipeline.exchange import PROBLEM, join_headers
-from services.gateway.pipeline.identity import client_address
+from services.gateway.pipeline.identity import arrived_by_tls, client_address
 from services.gateway.sockets.target import Target
 from services.kit.errors import Unavailable, problem
 
@@ -51,13 +52,13 @@ class WebSocketForwarder:
             await upstream.close(code=sendable(code))
 
     async def _connect(self, scope: Scope) -> Upstream:
-        headers = join_headers(scope["headers"])
+        headers, hops = join_headers(scope["headers"]), self._trusted_hops
         peer = scope["client"][0] if scope.get("client") else ""
-        forwarded_for = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        client_ip = client_address(peer, forwarded_for, self._trusted_hops)
+        client_ip = client_address(peer, _text(headers, b"x-forwarded-for"), hops)
+        secure = scope["scheme"] == "wss" or arrived_by_tls(_text(headers, b"x-forwarded-proto"), hops)
         return await self._session.ws_connect(
             self._target.url(scope["raw_path"].decode("latin-1"), scope["query_string"]),
-            headers=self._target.headers(headers.items(), client_ip, secure=scope["scheme"] == "wss"),
+            headers=self._target.headers(headers.items(), client_ip, secure=secure),
             protocols=scope["subprotocols"],
             compress=0,
             max_msg_size=MAX_FRAME,
@@ -103,6 +104,10 @@ async def _to_client(upstream: Upstream, send: Send) -> int:
         key = "text" if message.type is aiohttp.WSMsgType.TEXT else "bytes"
         await send({"type": "websocket.send", key: message.data})
     return upstream.close_code or ABNORMAL
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
 
 
 def _result(task: asyncio.Task[int]) -> int:

@@ -303,7 +303,7 @@ async def gateway(
         own = own_routes(health, components, openapi_document(OPERATIONS, DESCRIPTORS), docs_site())
         session, target = await stack.enter_async_context(forwarding_session()), Target(realtime)
         routes = [*api_routes(operations, upstreams, stopping), *own, *Polling(session, target).routes()]
-        app = application(routes, parts, WebSocketForwarder(session, target, 0, stopping))
+        app = application(routes, parts, WebSocketForwarder(session, target, parts.trusted_proxy_hops, stopping))
         transport = httpx.ASGITransport(app=as_served(app), client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
         yield Harness(app, client, prices, clock, cache, stopping, upstreams, addresses, verifier, keys, limiter)
