@@ -4,7 +4,7 @@ Channels that are due together leave together: each socket gets the frames of al
 for all sockets with the same ones. What is posted leaves in the order of posting.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,33 +28,41 @@ class Letter:
     audience: Audience
     dispatches: Sequence[Dispatch] = ()
 
+    @classmethod
+    def of(cls, dispatches: Sequence[Dispatch], audience: Audience) -> "Letter":
+        """Dispatches that leave in one write."""
+        packets = [packet for dispatch in dispatches for packet in dispatch.packets]
+        return cls(packets[0] if len(packets) == 1 else Bundle(packets), audience, dispatches)
+
 
 class Fanout:
     """Writes letters, the first slice at once, the others whenever `work` is called."""
 
-    def __init__(self, registry: Registry, laggards: Laggards, meter: Meter, clock: Clock) -> None:
-        self._registry = registry
+    def __init__(self, laggards: Laggards, meter: Meter, clock: Clock) -> None:
         self._laggards = laggards
         self._meter = meter
         self._clock = clock
-        self._queue: deque[Letter] = deque()
-        self._position = 0  # in the audience of the first letter
-        self._left: set[Socket] = set()  # those that have left a channel since their letter was posted
+        self._posts: deque[Iterator[Letter]] = deque()
+        self._posted = 0  # how many posts there have been
+        self._letter: Letter | None = None  # the one that is being written
+        self._position = 0  # in its audience
+        self._left: dict[Socket, dict[str, int]] = {}  # for each channel that it has left, the last post before that
         self._listener: Callable[[], None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether there is more to write."""
-        return bool(self._queue)
+        return bool(self._posts)
 
     def on_waiting(self, listener: Callable[[], None]) -> None:
         """Tell the listener when `work` is to be called; without one, everything is written at once."""
         self._listener = listener
 
     def post(self, letters: Iterable[Letter]) -> None:
-        """Write letters, after those that wait."""
+        """Write letters, after those that wait. Each is taken when its turn comes."""
         waited = self.busy
-        self._queue.extend(letters)
+        self._posts.append(iter(letters))
+        self._posted += 1
         if waited:
             return
         if self._listener is None:
@@ -67,29 +75,36 @@ class Fanout:
             if self.busy:
                 self._listener()
 
-    def leave(self, socket: Socket) -> None:
-        """The socket has left a channel, of which it is sent nothing more."""
-        if self._queue:
-            self._left.add(socket)
+    def leave(self, socket: Socket, channel: str) -> None:
+        """The socket has left a channel: nothing of it that was posted before is sent to it, also if it comes back."""
+        if self.busy:
+            self._left.setdefault(socket, {})[channel] = self._posted
 
     def work(self) -> bool:
         """Write a slice; returns whether there is more. What fails is not tried again: the rest still leaves."""
         room = SLICE
-        while self._queue and room > 0:
-            letter, audience = self._next(room)
+        while room > 0 and (letter := self._letter or self._next()):
+            audience = self._part(letter, room)
             self._write(letter, audience)
             room -= len(audience)
-        if not self._queue:
+        if not self.busy:
             self._left.clear()
         return self.busy
 
-    def _next(self, room: int) -> tuple[Letter, Audience]:
-        letter, begin = self._queue[0], self._position
-        end = self._position = min(begin + room, len(letter.audience))
-        if end == len(letter.audience):
-            self._queue.popleft()
-            self._position = 0
-        return letter, letter.audience.part(begin, end)
+    def _next(self) -> Letter | None:
+        self._position = 0
+        while self._posts:
+            self._letter = next(self._posts[0], None)
+            if self._letter is not None:
+                return self._letter
+            self._posts.popleft()
+        return None
+
+    def _part(self, letter: Letter, room: int) -> Audience:
+        begin, self._position = self._position, min(self._position + room, len(letter.audience))
+        if self._position == len(letter.audience):
+            self._letter = None
+        return letter.audience.part(begin, self._position)
 
     def _write(self, letter: Letter, audience: Audience) -> None:
         if letter.dispatches and (self._laggards or self._left):
@@ -107,12 +122,13 @@ class Fanout:
         return not self._laggards.keep(socket, letter.dispatches)
 
     def _remains(self, socket: Socket, letter: Letter) -> bool:
-        """For one that has left a channel: write it a letter of what remains."""
-        remaining = [one for one in letter.dispatches if self._registry.stream_of(socket, one.stream.channel)]
+        """For one that has left channels: write it a letter of what remains."""
+        left, post = self._left[socket], self._posted - len(self._posts) + 1
+        remaining = [one for one in letter.dispatches if left.get(one.stream.channel, 0) < post]
         if len(remaining) < len(letter.dispatches):
             if remaining:
                 alone = Audience([socket])
-                self._write(Letter(joined(remaining), alone, remaining), alone)
+                self._write(Letter.of(remaining, alone), alone)
             return False
         return not self._laggards.keep(socket, letter.dispatches)
 
@@ -133,32 +149,17 @@ def give(packet: Packet | Bundle, audience: Audience) -> None:
 
 
 def letters(dispatches: Sequence[Dispatch], registry: Registry, movers: Movers) -> Iterator[Letter]:
-    """What is due on some streams, as letters to their subscribers: each socket is in the audience of one at most."""
+    """What is due on some streams, as letters to their present subscribers: each is in the audience of one at most."""
     if len(dispatches) == 1 and not movers:
-        yield Letter(joined(dispatches), registry.audience(dispatches[0].stream), dispatches)
-        return
+        return iter([Letter.of(dispatches, registry.audience(dispatches[0].stream))])
     addressed = [one for dispatch in dispatches for one in movers.take(dispatch, registry.members(dispatch.stream))]
-    due: dict[Socket, int] = {}  # for each socket a bit set of dispatches
-    for number, (_, members) in enumerate(addressed):
-        bit = 1 << number
+    due: defaultdict[Socket, list[int]] = defaultdict(list)  # for each socket the places of its dispatches
+    for place, (_, members) in enumerate(addressed):
         for socket in members:
-            due[socket] = due.get(socket, 0) | bit
-    alike: dict[int, list[Socket]] = {}
-    for socket, bits in due.items():
-        alike.setdefault(bits, []).append(socket)
-    for bits, sockets in alike.items():
-        together = [addressed[number][0] for number in _numbers(bits)]
-        yield Letter(joined(together), Audience(sockets), together)
-
-
-def _numbers(bits: int) -> Iterator[int]:
-    """The places of a bit set."""
-    while bits:
-        yield (bits & -bits).bit_length() - 1
-        bits &= bits - 1
-
-
-def joined(dispatches: Sequence[Dispatch]) -> Packet | Bundle:
-    """What leaves in one write."""
-    packets = [packet for dispatch in dispatches for packet in dispatch.packets]
-    return packets[0] if len(packets) == 1 else Bundle(packets)
+            due[socket].append(place)
+    alike: defaultdict[tuple[int, ...], list[Socket]] = defaultdict(list)
+    for socket, places in due.items():
+        alike[tuple(places)].append(socket)
+    return (
+        Letter.of([addressed[place][0] for place in places], Audience(sockets)) for places, sockets in alike.items()
+    )

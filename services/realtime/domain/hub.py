@@ -10,7 +10,7 @@ from services.realtime.domain import payloads
 from services.realtime.domain.channels import NOTIFICATIONS
 from services.realtime.domain.dispatch import dispatch_of, packets_of
 from services.realtime.domain.expiry import WARNING, Expiries
-from services.realtime.domain.fanout import Fanout, Letter, joined, letters
+from services.realtime.domain.fanout import Fanout, Letter, letters
 from services.realtime.domain.laggards import Laggards
 from services.realtime.domain.market import Market
 from services.realtime.domain.meter import Meter
@@ -36,7 +36,7 @@ class Hub:
         self._expiries = Expiries()
         self._laggards = Laggards(self.meter)
         self._subscriptions = Subscriptions(self.registry, market, max_subscriptions)
-        self.fanout = Fanout(self.registry, self._laggards, self.meter, clock)
+        self.fanout = Fanout(self._laggards, self.meter, clock)
 
     def begin(self, last: int) -> None:
         """User events later than `last` are delivered from now on, also where the stream has begun anew."""
@@ -130,7 +130,7 @@ class Hub:
                 continue
             ended.append(name)
             self._laggards.leave(socket, name)
-            self.fanout.leave(socket)
+            self.fanout.leave(socket, name)
             present = self.registry.stream_of(socket, name)
             if present is not None:
                 self._subscriptions.leave(socket, present)
@@ -224,7 +224,7 @@ class Hub:
         lacking = self._subscriptions.move(socket, present, wanted)
         if lacking:  # posted, so that it comes after what is on its way at the pace there was
             dispatch = dispatch_of(wanted, lacking, self._milliseconds())
-            self.fanout.post([Letter(joined([dispatch]), Audience([socket]), [dispatch])])
+            self.fanout.post([Letter.of([dispatch], Audience([socket]))])
 
     def _catch_up(self, sockets: Iterable[Socket]) -> None:
         now, sent_at = self._clock.monotonic(), self._milliseconds()

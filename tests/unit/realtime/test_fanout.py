@@ -3,11 +3,13 @@
 import pytest
 
 from services.realtime.domain import fanout
+from services.realtime.domain.fanout import Letter
 from services.realtime.domain.packets import Packet
 from services.realtime.domain.registry import Audience, Socket
-from tests.unit.realtime.helpers import NOW, FakeOutlet, build_hub, join, tick
+from tests.unit.realtime.helpers import FakeOutlet, build_hub, join, tick
 
 BTC, ETH = "prices:BTC-USD", "prices:ETH-USD"
+NOTE = Packet("note", b"{}")
 
 
 class DirectOutlet(FakeOutlet):
@@ -36,22 +38,45 @@ def crowd(clock, size, *channels):
     return hub, members, woken
 
 
+def unwritten(members):
+    """One that the fan-out has not come to yet."""
+    return next((socket, outlet) for socket, outlet in members if not outlet.packets)
+
+
+def leave_and_come_back(hub, socket, channel):
+    hub.unsubscribe(socket, [channel])
+    hub.join(socket, hub.subscribe(socket, [channel]).subscribed)
+
+
+def flush(hub, *symbols):
+    for symbol in symbols:
+        hub.market.tick(tick(symbol, seq=7))
+    hub.flush()
+
+
+def finish(hub):
+    while hub.fanout.work():
+        pass
+
+
+def seqs(outlet):
+    return [quote["seq"] for update in outlet.events("price_update") for quote in update["prices"].values()]
+
+
 def received(members):
     return sum(bool(outlet.events("price_update")) for _, outlet in members)
 
 
 def test_a_frame_leaves_by_the_short_way_and_its_rest_by_the_long_one():
     outlets = [DirectOutlet(1000), DirectOutlet(7), DirectOutlet(0)]
-    packet = Packet("note", b"{}")
-    fanout.give(packet, Audience(Socket(str(outlet.takes), outlet) for outlet in outlets))
-    assert [outlet.written for outlet in outlets] == [packet.frame] * 3
+    fanout.give(NOTE, Audience(Socket(str(outlet.takes), outlet) for outlet in outlets))
+    assert [outlet.written for outlet in outlets] == [NOTE.frame] * 3
 
 
 def test_many_are_written_to_in_slices(clock, monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 10)
     hub, members, woken = crowd(clock, 25, "prices")
-    hub.market.tick(tick())
-    hub.flush()
+    flush(hub, "BTC-USD")
     assert (received(members), woken) == (10, [True])
     assert (hub.fanout.work(), received(members)) == (True, 20)
     assert (hub.fanout.work(), received(members)) == (False, 25)
@@ -62,8 +87,7 @@ def test_what_is_posted_meanwhile_leaves_afterwards(clock, monkeypatch):
     hub, members, woken = crowd(clock, 2)
     for name in ("one", "two"):
         hub.broadcast("*", name, b"{}")
-    while hub.fanout.work():
-        pass
+    finish(hub)
     assert [[name for name, _ in outlet.events()] for _, outlet in members] == [["one", "two"]] * 2
     assert woken == [True]
 
@@ -74,8 +98,7 @@ def test_a_write_that_fails_keeps_nothing_from_anybody_else(clock, monkeypatch):
     members[0][1].send = None
     with pytest.raises(TypeError):
         hub.broadcast("*", "note", b"{}")
-    while hub.fanout.work():
-        pass
+    finish(hub)
     assert (woken, hub.fanout.busy) == ([True], False)
     assert [len(outlet.events("note")) for _, outlet in members] == [0, 1, 1]
 
@@ -83,9 +106,7 @@ def test_a_write_that_fails_keeps_nothing_from_anybody_else(clock, monkeypatch):
 def test_channels_that_are_due_together_leave_in_one_write(clock):
     hub, members, _ = crowd(clock, 2, BTC, ETH)
     _, half = join(hub, ETH, id="half")
-    hub.market.tick(tick("BTC-USD"))
-    hub.market.tick(tick("ETH-USD"))
-    hub.flush()
+    flush(hub, "BTC-USD", "ETH-USD")
     assert [len(outlet.packets) for _, outlet in members] == [1, 1]
     assert members[0][1].packets[0] is members[1][1].packets[0]
     assert [list(update["prices"]) for update in members[0][1].events("price_update")] == [["BTC-USD"], ["ETH-USD"]]
@@ -96,13 +117,10 @@ def test_channels_that_are_due_together_leave_in_one_write(clock):
 def test_who_leaves_a_channel_during_a_fan_out_gets_no_more_of_it_but_the_rest(clock, monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 1)
     hub, members, _ = crowd(clock, 3, BTC, ETH)
-    hub.market.tick(tick("BTC-USD"))
-    hub.market.tick(tick("ETH-USD"))
-    hub.flush()
-    (socket, outlet) = next((one, out) for one, out in members if not out.packets)
+    flush(hub, "BTC-USD", "ETH-USD")
+    socket, outlet = unwritten(members)
     hub.unsubscribe(socket, [BTC])
-    while hub.fanout.work():
-        pass
+    finish(hub)
     assert [list(update["prices"]) for update in outlet.events("price_update")] == [["ETH-USD"]]
     assert received(members) == 3
 
@@ -110,23 +128,61 @@ def test_who_leaves_a_channel_during_a_fan_out_gets_no_more_of_it_but_the_rest(c
 def test_who_joins_during_a_fan_out_has_the_snapshot_and_nothing_twice(clock, monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 1)
     hub, _, _ = crowd(clock, 3, BTC)
-    hub.market.tick(tick(seq=7))
-    hub.flush()
+    flush(hub, "BTC-USD")
     _, newcomer = join(hub, BTC, id="new")
-    while hub.fanout.work():
-        pass
-    assert [update["prices"]["BTC-USD"]["seq"] for update in newcomer.events("price_update")] == [7]
+    finish(hub)
+    assert seqs(newcomer) == [7]
+
+
+def test_who_joins_while_updates_wait_for_another_fan_out_gets_nothing_twice(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, _, _ = crowd(clock, 2, BTC, ETH)
+    hub.broadcast("*", "note", b"{}")
+    flush(hub, "BTC-USD", "ETH-USD")
+    _, newcomer = join(hub, BTC, ETH, id="new")
+    finish(hub)
+    assert seqs(newcomer) == [7, 7]
+
+
+def test_who_leaves_and_comes_back_during_a_fan_out_has_the_snapshot_and_nothing_twice(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, members, _ = crowd(clock, 3, BTC, ETH)
+    flush(hub, "BTC-USD", "ETH-USD")
+    socket, outlet = unwritten(members)
+    leave_and_come_back(hub, socket, BTC)
+    finish(hub)
+    assert [list(update["prices"]) for update in outlet.events("price_update")] == [["BTC-USD"], ["ETH-USD"]]
+
+
+def test_who_has_come_back_during_a_fan_out_gets_what_is_posted_after_that(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 1)
+    hub, members, _ = crowd(clock, 3, BTC)
+    flush(hub, "BTC-USD")
+    socket, outlet = unwritten(members)
+    leave_and_come_back(hub, socket, BTC)
+    hub.market.tick(tick(seq=8))
+    hub.join(socket, hub.subscribe(socket, [BTC], 1).subscribed)
+    finish(hub)
+    assert seqs(outlet) == [7, 8]
+
+
+def test_letters_are_made_when_their_turn_comes(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 2)
+    hub, members, _ = crowd(clock, 3)
+    made = []
+    hub.fanout.post(made.append(socket) or Letter(NOTE, Audience([socket])) for socket, _ in members)
+    assert len(made) == 2
+    finish(hub)
+    assert len(made) == 3
 
 
 def test_who_falls_behind_during_a_fan_out_gets_the_changes_later(clock, monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 1)
     hub, members, _ = crowd(clock, 3, BTC)
-    hub.market.tick(tick(seq=7, published_at=NOW + 1))
-    hub.flush()
-    socket, outlet = next((one, out) for one, out in members if not out.packets)
+    flush(hub, "BTC-USD")
+    socket, outlet = unwritten(members)
     hub.hold(socket)
-    while hub.fanout.work():
-        pass
+    finish(hub)
     assert outlet.packets == []
     hub.release(socket)
-    assert [update["prices"]["BTC-USD"]["seq"] for update in outlet.events("price_update")] == [7]
+    assert seqs(outlet) == [7]
