@@ -26,7 +26,7 @@ from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
 from services.gateway.sockets.target import Target, forwarding_session
 from services.gateway.sockets.websocket import WebSocketForwarder
-from services.gateway.transcoding.catalog import Operation, default_descriptors, load, read_descriptors
+from services.gateway.transcoding.catalog import CatalogError, Operation, default_descriptors, load, read_descriptors
 from services.gateway.upstreams import Upstreams
 from services.gateway.workers.supervisor import Supervisor
 from services.gateway.wrong_credentials import WrongCredentials
@@ -51,8 +51,7 @@ async def wire(settings: Settings, runtime: Runtime) -> None:
 
 async def wire_process(settings: Settings, runtime: Runtime) -> None:
     """Put together a process that serves."""
-    descriptors = read_descriptors(Path(settings.descriptors) if settings.descriptors else default_descriptors())
-    operations = load(descriptors)
+    operations, description = _api(settings)
     _require_addresses(operations, settings)
     store = await runtime.enter(Store.open(settings.redis_url))
     bus = await runtime.enter(Bus.open(settings.nats_url, runtime.name))
@@ -84,7 +83,7 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
     )
     routes = [
         *api_routes(operations, upstreams, runtime.stopping),
-        *own_routes(runtime.health, components, openapi_document(operations, descriptors), docs_site()),
+        *own_routes(runtime.health, components, description, docs_site()),
         *Polling(session, target).routes(),
     ]
     sockets = WebSocketForwarder(session, target, settings.trusted_proxy_hops, runtime.stopping)
@@ -92,6 +91,17 @@ async def wire_process(settings: Settings, runtime: Runtime) -> None:
     connections = settings.connections_per_client
     runtime.serve(HttpServer(app, _hypercorn(settings), settings.http2_engine, connections_per_client=connections))
     runtime.background("stats", lambda: runtime.stats.run(bus))
+
+
+def _api(settings: Settings) -> tuple[tuple[Operation, ...], bytes]:
+    """The operations that the protos declare, and their description."""
+    path = Path(settings.descriptors) if settings.descriptors else default_descriptors()
+    try:
+        descriptors = read_descriptors(path)
+        operations = load(descriptors)
+        return operations, openapi_document(operations, descriptors)
+    except CatalogError as error:
+        raise SettingsError([f"CV_GATEWAY_DESCRIPTORS cannot be served: {error}"]) from error
 
 
 def _require_addresses(operations: Sequence[Operation], settings: Settings) -> None:

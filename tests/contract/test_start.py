@@ -5,6 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from cryptovault.gateway.v1.policy_pb2 import Policy
+from google.protobuf.duration_pb2 import Duration
+
+from tests.unit.gateway.test_sixth_service import with_orders
 
 SERVICES = ["auth", "cache", "gateway", "prices", "realtime"]
 
@@ -38,3 +42,14 @@ def test_help_says_what_can_be_asked(service):
     helped = run(service, "--help")
     assert helped.returncode == 0
     assert "--check-config" in helped.stdout
+
+
+def test_protos_that_the_gateway_cannot_serve_are_named_in_plain_words(tmp_path):
+    descriptors = with_orders(access=Policy.PUBLIC, cache_ttl=Duration(seconds=1))
+    (tmp_path / "api.binpb").write_bytes(descriptors.SerializeToString())
+    refused = run("gateway", CV_GATEWAY_DESCRIPTORS=str(tmp_path / "api.binpb"))
+    assert refused.returncode == 2
+    assert (
+        "OrdersService.UpdateOrder: cache_ttl has no effect, for PATCH /api/orders/{order_id} is no" in refused.stderr
+    )
+    assert "Traceback" not in refused.stderr

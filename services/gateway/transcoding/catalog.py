@@ -141,10 +141,21 @@ def _operation(method: MethodDescriptor, rule: http_pb2.HttpRule, policy: Policy
         find_field(method.input_type, rule.body)
     if method.client_streaming:
         raise ValueError("client streaming has no REST form")
-    if method.server_streaming and policy.cache_ttl:
-        raise ValueError("a stream cannot be kept: it has no cache_ttl")
     response_body = find_field(method.output_type, rule.response_body) if rule.response_body else None
-    return Operation(method, pattern.upper(), template, policy, rule.body, response_body)
+    operation = Operation(method, pattern.upper(), template, policy, rule.body, response_body)
+    if policy.cache_ttl:
+        _require_kept(operation)
+    return operation
+
+
+def _require_kept(operation: Operation) -> None:
+    """Raise ValueError where no answer is kept, whatever its cache_ttl says."""
+    if operation.streams:
+        raise ValueError("a stream cannot be kept: it has no cache_ttl")
+    if operation.verb != "GET":
+        raise ValueError(f"cache_ttl has no effect, for {operation.verb} {operation.template.shown} is no GET")
+    if operation.policy.access != policy_pb2.Policy.PUBLIC:
+        raise ValueError(f"cache_ttl has no effect, for {operation.verb} {operation.template.shown} is not public")
 
 
 def read_policy(declared: policy_pb2.Policy) -> Policy:

@@ -15,11 +15,11 @@ from services.gateway.transcoding.catalog import CatalogError, load
 from services.kit.testing import free_port
 from tests.unit.gateway.harness import DESCRIPTORS, gateway
 
-PUBLIC = policy_pb2.Policy.PUBLIC
+PUBLIC, USER = policy_pb2.Policy.PUBLIC, policy_pb2.Policy.USER
 
 
-def with_orders(**policy: Any) -> descriptor_pb2.FileDescriptorSet:
-    """The suite's protos and one more: PATCH /api/orders/{order_id}, its amount in the body."""
+def with_orders(verb: str = "patch", **policy: Any) -> descriptor_pb2.FileDescriptorSet:
+    """The suite's protos and one more: PATCH (or so) /api/orders/{order_id}, its amount in the body."""
     file = descriptor_pb2.FileDescriptorProto(
         name="cryptovault/orders/v1/orders.proto", package="cryptovault.orders.v1", syntax="proto3"
     )
@@ -30,7 +30,8 @@ def with_orders(**policy: Any) -> descriptor_pb2.FileDescriptorSet:
     method = file.service.add(name="OrdersService").method.add(name="UpdateOrder")
     method.input_type = method.output_type = ".cryptovault.orders.v1.Order"
     http = method.options.Extensions[annotations_pb2.http]
-    http.patch, http.body = "/api/orders/{order_id}", "*"
+    setattr(http, verb, "/api/orders/{order_id}")
+    http.body = "" if verb == "get" else "*"
     method.options.Extensions[policy_pb2.policy].CopyFrom(policy_pb2.Policy(**policy))
     both = descriptor_pb2.FileDescriptorSet()
     both.CopyFrom(DESCRIPTORS)
@@ -84,8 +85,22 @@ def test_a_stream_that_is_to_be_kept_is_refused() -> None:
         load(descriptors)
 
 
+@pytest.mark.parametrize(
+    ("verb", "access", "why"),
+    [
+        ("patch", PUBLIC, "PATCH /api/orders/{order_id} is no GET"),
+        ("get", USER, "GET /api/orders/{order_id} is not public"),
+    ],
+)
+def test_a_cache_ttl_where_nothing_is_kept_is_refused(verb: str, access: policy_pb2.Policy.Access, why: str) -> None:
+    descriptors = with_orders(verb, access=access, cache_ttl=duration_pb2.Duration(seconds=1))
+    with pytest.raises(CatalogError) as caught:
+        load(descriptors)
+    assert str(caught.value) == f"cryptovault.orders.v1.OrdersService.UpdateOrder: cache_ttl has no effect, for {why}"
+
+
 def test_the_policy_is_read_with_its_units() -> None:
     ttl, timeout = duration_pb2.Duration(nanos=250_000_000), duration_pb2.Duration(seconds=9)
     declared = {"access": PUBLIC, "cache_ttl": ttl, "timeout": timeout, "max_body_bytes": 10}
-    policy = load(with_orders(**declared))[-1].policy
+    policy = load(with_orders("get", **declared))[-1].policy
     assert (policy.cache_ttl, policy.timeout, policy.max_body) == (0.25, 9.0, 10)
