@@ -11,6 +11,7 @@ import msgspec
 from services.realtime.domain.payloads import UserEvent
 
 CAPACITY = 10_000  # events of all users that a node remembers
+MEMORY = 32 << 20  # bytes of their data, at most
 
 
 class Offset(msgspec.Struct, frozen=True, array_like=True):
@@ -38,8 +39,10 @@ def decode(text: object) -> Offset | None:
 class RecentEvents:
     """The latest user events that this node has seen: most clients that come back need no other source."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, memory: int = MEMORY) -> None:
         self._capacity = capacity
+        self._memory = memory
+        self._size = 0  # bytes of data
         self._events: deque[UserEvent] = deque()
         self._of_user: dict[str, deque[UserEvent]] = {}
         self._complete_after = -1
@@ -50,6 +53,7 @@ class RecentEvents:
         if last < self.last:  # the stream began anew
             self._events.clear()
             self._of_user.clear()
+            self._size = 0
             self._complete_after = last
         elif self.last < 0:
             self._complete_after = last
@@ -60,7 +64,8 @@ class RecentEvents:
         self.last = event.id
         self._events.append(event)
         self._of_user.setdefault(event.user_id, deque()).append(event)
-        if len(self._events) > self._capacity:
+        self._size += len(event.data)
+        while len(self._events) > self._capacity or self._size > self._memory:
             self._drop_oldest()
 
     def since(self, user_id: str, after: int) -> list[UserEvent] | None:
@@ -75,4 +80,5 @@ class RecentEvents:
         events.popleft()
         if not events:
             del self._of_user[oldest.user_id]
+        self._size -= len(oldest.data)
         self._complete_after = oldest.id

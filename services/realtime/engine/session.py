@@ -23,6 +23,7 @@ TOO_FAST = "too many messages"
 SLOW = "slow"
 
 BURST = 3.0  # seconds' worth of messages that a client may send at once
+BACKLOG = 2 * BURST  # seconds' worth that may wait: a burst, and what comes while a message takes as long again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,8 +223,10 @@ class Session:
         if self._inbox is None:
             self._inbox = deque([data])
             self._owner.spawn(self)
-        else:
+        elif len(self._inbox) < BACKLOG * self._owner.options.messages_per_second:
             self._inbox.append(data)
+        else:
+            self.close(TOO_FAST)
 
     def _end(self, reason: str) -> bool:
         if self._reason:

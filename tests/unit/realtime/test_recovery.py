@@ -209,13 +209,33 @@ def test_events_are_remembered_up_to_a_number_and_then_said_to_be_forgotten():
     assert recent.since("carol", 12) == []
 
 
+def test_events_are_remembered_up_to_so_many_bytes_and_then_said_to_be_forgotten():
+    recent = RecentEvents(memory=3 * len(event(10).data))
+    recent.begin(10)
+    for id in range(11, 16):
+        recent.add(event(id))
+    assert recent.since("ann", 11) is None
+    assert [item.id for item in recent.since("ann", 12)] == [13, 14, 15]
+
+
+def test_an_event_larger_than_the_memory_is_not_remembered_and_later_ones_are():
+    recent = RecentEvents(memory=100)
+    recent.begin(10)
+    recent.add(UserEvent(11, "ann", "note", b"{}" * 51, NOW))
+    recent.add(event(12))
+    assert recent.since("ann", 10) is None
+    assert [item.id for item in recent.since("ann", 11)] == [12]
+
+
 def test_before_the_stream_is_known_nothing_is_said_to_be_complete():
     assert RecentEvents().since("ann", 0) is None
 
 
 def test_a_stream_that_begins_anew_empties_the_memory():
-    recent = RecentEvents()
+    recent = RecentEvents(memory=len(event(11).data))
     recent.begin(10)
     recent.add(event(11))
     recent.begin(2)
     assert (recent.since("ann", 1), recent.since("ann", 2), recent.last) == (None, [], 2)
+    recent.add(event(3))
+    assert recent.since("ann", 2) == [event(3)]

@@ -1,8 +1,13 @@
-"""A poller that has fallen behind: in which order it is sent what waited, and what it is sent when it has caught up."""
+"""What waits: for a poller that has fallen behind, in which order; from a client whose messages take long, how much."""
 
-from services.realtime.engine.packets import message
+import asyncio
+
+import pytest
+
+from services.realtime.engine import packets, session
+from services.realtime.engine.packets import Received, message
 from services.realtime.engine.polling import Polling
-from services.realtime.engine.session import SLOW, Options, Session
+from services.realtime.engine.session import SLOW, TOO_FAST, Options, Session
 
 
 class Owner:
@@ -69,3 +74,43 @@ def test_who_is_cut_off_has_not_caught_up():
     owner, session, _ = slow_poller()
     session.cut(SLOW)
     assert owner.told == [True]
+
+
+class Hesitant(Owner):
+    """Takes its time over every message, until it is let go."""
+
+    options = Options(messages_per_second=10)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handled: list[str] = []
+        self.reasons: list[str] = []
+        self.let_go = asyncio.Event()
+
+    def spawn(self, session):
+        self.work = asyncio.get_running_loop().create_task(session.work())
+
+    async def message(self, session, data):
+        await self.let_go.wait()
+        self.handled.append(data)
+
+    async def closed(self, session, reason):
+        self.reasons.append(reason)
+
+
+async def let_through(count):
+    """What is handled of so many messages, when two may wait, and why the session has ended."""
+    owner = Hesitant()
+    client = Session(owner, "sid", "address", Polling(hold_buffer=10), 0.0)
+    for number in range(count):
+        client.received(Received(packets.MESSAGE, str(number)))
+        await asyncio.sleep(0)  # the first is being handled
+    owner.let_go.set()
+    await owner.work
+    return owner.handled, owner.reasons
+
+
+@pytest.mark.parametrize(("count", "reasons"), [(3, []), (4, [TOO_FAST])])
+async def test_a_client_of_whom_too_many_messages_wait_is_cut_off(monkeypatch, count, reasons):
+    monkeypatch.setattr(session, "BACKLOG", 0.2)
+    assert await let_through(count) == (["0", "1", "2"], reasons)
