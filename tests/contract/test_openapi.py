@@ -71,6 +71,13 @@ async def test_comments_policies_and_errors_are_told(document: Any) -> None:
     assert document["paths"]["/api/auth/me"]["get"]["security"] == [{"bearer": []}, {"apiKey": []}]
 
 
+async def test_409_is_told_where_it_can_happen_and_413_where_there_is_a_body(document: Any) -> None:
+    described = operations(document)
+    conflicts, sizes = ([item for *_, item in described if status in item["responses"]] for status in ("409", "413"))
+    assert conflicts == [document["paths"]["/api/auth/register"]["post"]]
+    assert sizes == [item for *_, item in described if "requestBody" in item]
+
+
 async def test_it_says_where_an_api_key_is_enough(document: Any) -> None:
     paths, schemes = document["paths"], document["components"]["securitySchemes"]
     assert (schemes["apiKey"]["in"], schemes["apiKey"]["name"]) == ("header", "X-API-Key")

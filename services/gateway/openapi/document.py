@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from cryptovault.gateway.v1 import problem_pb2
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 from google.protobuf import descriptor_pb2
 
@@ -122,8 +123,10 @@ def _errors(operation: Operation) -> dict[str, str]:
         errors["401"] = "Unauthenticated"
     if operation.policy.access in (Declared.ADMIN, Declared.SESSION):
         errors["403"] = "PermissionDenied"
+    if operation.method.GetOptions().Extensions[problem_pb2.may_already_exist]:
+        errors["409"] = "AlreadyExists"
     if operation.body:
-        errors |= {"409": "AlreadyExists", "413": "PayloadTooLarge"}
+        errors["413"] = "PayloadTooLarge"
     return dict(sorted(errors.items()))
 
 

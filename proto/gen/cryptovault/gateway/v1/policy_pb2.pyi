@@ -76,7 +76,7 @@ class Policy(_message.Message):
     """Units that a request takes of an API key's budget, which all operations share. 0: 1."""
     @_builtins.property
     def cache_ttl(self) -> _duration_pb2.Duration:
-        """How long an answer may be served from the response cache. Absent: never cached."""
+        """How long an answer may be served from the response cache. Absent: never cached. For public GETs only."""
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
