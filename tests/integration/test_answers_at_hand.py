@@ -74,6 +74,17 @@ async def test_requests_that_are_sent_ahead_are_answered_in_their_order(front: R
     assert front.harness.repeats.answered == 3
 
 
+async def test_who_asks_again_and_again_and_says_no_more_is_answered_each_time(front: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nhost: a\r\n\r\n".encode() * 5)
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        answered = await reader.read()
+    writer.close()
+    assert answered.count(b"HTTP/1.1 200 OK") == 5
+    assert answered.count(b"connection: close\r\n") == 1
+
+
 async def test_a_connection_that_is_to_close_closes(front: Running) -> None:
     answers = []
     for _ in range(2):

@@ -1,13 +1,13 @@
 """A connection that speaks HTTP/1.1: its requests one after the other, and what becomes of slow clients."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import cast
 
 from services.gateway.http1 import answer
 from services.gateway.http1.exchange import Exchange
 from services.gateway.http1.head import Head
+from services.gateway.http1.heads import Heads
 from services.gateway.http2.engine import Engine, address
 from services.gateway.http2.patience import Patience
 from services.gateway.http2.request import Refused
@@ -16,7 +16,6 @@ from services.gateway.http2.statistics import Event
 
 READ_AHEAD = 64 * 1024  # bytes that wait for the application, or for their turn
 LINGER_SECONDS = 2.0
-LINE_FAULT = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")  # a line break that is not one
 
 
 class Http1Connection(asyncio.Protocol):
@@ -37,11 +36,10 @@ class Http1Connection(asyncio.Protocol):
         self.paused = False  # the transport is behind
         self._writable: asyncio.Event | None = None
         self._buffer = bytearray()
-        self._scanned = 0  # bytes of a head that hold no end and no fault
-        self._head = b""  # the last one, as it came: clients repeat themselves
-        self._understood: Head | None = None
+        self._heads = Heads(engine.limits)
         self._exchange: Exchange | None = None
         self._reading = True
+        self._ended = False  # the client sends no more
         self._closing = False  # after the answer at hand
         self._over = False  # nothing is read any more
         self._advancing = False
@@ -75,12 +73,14 @@ class Http1Connection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """The client sends no more; what it has asked for is still answered."""
-        if self._exchange is None or not self._exchange.body.ended:
+        """The client sends no more; all that it has asked for is still answered. TLS has no half (asyncio's)."""
+        if self._over or self.scheme == "https":
             return False
-        self._closing = True
-        self._exchange.on_gone()
-        return self.scheme == "http"
+        self._ended = True
+        if self._exchange is not None:
+            self._exchange.on_gone()
+        self._advance()
+        return True
 
     def pause_writing(self) -> None:
         """Let the application wait."""
@@ -117,38 +117,31 @@ class Http1Connection(asyncio.Protocol):
         except Refused as refused:
             self._refuse(refused)
         self._pace()
+        if self._ended and self._waits_in_vain():
+            self.transport.close()
+
+    def _waits_in_vain(self) -> bool:
+        """Whether it cannot go on without more from the client."""
+        if self._exchange is not None:
+            return not self._exchange.body.ended
+        return not (self._advancing or (self.paused and self._buffer))
 
     def _read_head(self) -> None:
-        buffer = self._buffer
-        if self._scanned == 0 and buffer.startswith(b"\r\n"):
-            del buffer[:2]  # RFC 9112 section 2.2: some clients end a body so
-        end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
-        size = len(buffer) if end < 0 else end
-        if size > self.engine.limits.header_bytes:
-            raise Refused(431, f"the header is larger than {self.engine.limits.header_bytes} bytes")
-        if end < 0:
-            if LINE_FAULT.search(buffer, max(0, self._scanned - 1)):
-                raise Refused(400, "lines end with a carriage return and a line feed")
-            self._scanned = size
+        head = self._heads.take(self._buffer)
+        if head is None:
             return
-        head = self._understand(bytes(buffer[: end + 4]))
         if head.websocket:
-            return self._leave_to_websocket()
-        del buffer[: end + 4]
-        self._scanned = 0
-        self._begin(head)
-
-    def _understand(self, data: bytes) -> Head:
-        if data != self._head or self._understood is None:
-            self._understood, self._head = Head(data, self.engine.limits), data
-        return self._understood
+            self._leave_to_websocket(head)
+        else:
+            self._begin(head)
 
     def _begin(self, head: Head) -> None:
         self.engine.events[Event.HTTP1_REQUESTS] += 1
         exchange = self._exchange = Exchange(self, head)
         if head.has_body:
-            self._understood = None  # an exchange with a body may change what it was told
             self._read_body(exchange)
+        if self._ended:
+            exchange.on_gone()
         self.engine.turns.join(self)
 
     def begin_next(self) -> bool:
@@ -168,14 +161,15 @@ class Http1Connection(asyncio.Protocol):
         free = self._exchange is None and not self.paused
         waiting = len(self._buffer) + (self._exchange.unread if self._exchange is not None else 0)
         reading = self._over or free or waiting < READ_AHEAD
-        if reading != self._reading and not self.transport.is_closing():
+        if reading != self._reading and not (self._ended or self.transport.is_closing()):
             self._reading = reading
             (self.transport.resume_reading if reading else self.transport.pause_reading)()
 
-    def _leave_to_websocket(self) -> None:
+    def _leave_to_websocket(self, head: Head) -> None:
         self._over = True
-        self.engine.left(self)
-        self._hand_over(self.transport, bytes(self._buffer))
+        if not self._ended:
+            self.engine.left(self)
+            self._hand_over(self.transport, head.data + self._buffer)
 
     # What the exchange calls
 
@@ -202,7 +196,8 @@ class Http1Connection(asyncio.Protocol):
 
     def closes_after(self, exchange: Exchange) -> None:
         """Decide whether the connection goes on after an answer that begins now."""
-        if self._closing or not exchange.body.ended:  # what is left of an unwanted body is not waited for
+        last = self._ended and not self._buffer
+        if self._closing or last or not exchange.body.ended:  # what is left of an unwanted body is not waited for
             exchange.keep_alive = False
 
     def on_answered(self, exchange: Exchange) -> None:
@@ -213,7 +208,7 @@ class Http1Connection(asyncio.Protocol):
             self._linger(more=not exchange.body.ended)
         elif self._closing:
             self.transport.close()
-        elif self._buffer or not self._reading:
+        elif self._buffer or self._ended or not self._reading:
             self._advance_soon()
 
     def _advance_soon(self) -> None:
@@ -291,7 +286,9 @@ class Http1Connection(asyncio.Protocol):
         self._over = True
         self._buffer.clear()
         self._pace()
-        if self.transport.can_write_eof():
+        if self._ended:
+            self.transport.close()
+        elif self.transport.can_write_eof():
             self.transport.write_eof()
             self.engine.loop.call_later(LINGER_SECONDS, self.transport.abort)
         elif more:

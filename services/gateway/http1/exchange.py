@@ -91,10 +91,12 @@ class Exchange:
 
     async def receive(self) -> Message:
         """The next part of the body; after its end, wait until the client is gone or the answer complete."""
-        while not (self.gone or self.answered):
+        while not (self.answered or self._connection.lost):
+            if not self._told and (self._chunks or self.body.ended):
+                return self._next_part()
+            if self.gone:
+                break
             if not self._told:
-                if self._chunks or self.body.ended:
-                    return self._next_part()
                 self._continue()
             if self._readable is None:
                 self._readable = asyncio.Event()

@@ -11,10 +11,11 @@ from services.gateway.resilience.breaker import Breaker
 from services.gateway.resilience.budget import Budget
 from services.gateway.resilience.concurrency import HIGHEST, INITIAL, LOWEST, AdaptiveLimit
 from services.gateway.resilience.criticality import Criticality, Overloaded, criticality_of
-from services.gateway.resilience.hedging import first_answer, started
+from services.gateway.resilience.hedging import first_answer
 from services.gateway.resilience.lag import LoopLag
 from services.gateway.resilience.latency import Latencies
 from services.gateway.resilience.window import Window
+from services.gateway.tasks import started
 from services.kit.breaker import State
 from services.kit.errors import InvalidInput, NotFound, Unavailable
 from services.kit.testing import FakeClock
