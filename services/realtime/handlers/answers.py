@@ -1,7 +1,8 @@
 """What a node answers when another one asks: for the sockets that are here."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from services.realtime.domain.selection import Selection, owner
 from services.realtime.handlers.rooms import Rooms
 
 ROOM = 512 * 1024  # bytes of one answer; NATS carries a megabyte
+TURN = 500  # changes in a turn of the event loop, some milliseconds of work
 
 Item = TypeVar("Item", bound=Message)
 Action = Callable[[NodeQuestion, list[Socket], NodeAnswer], Awaitable[None]]
@@ -87,21 +89,31 @@ class Answers:
 
     async def _join(self, question: NodeQuestion, sockets: list[Socket], answer: NodeAnswer) -> None:
         await self._rooms.hear(name for name in question.channels if self._hub.has_channel(name))
-        for socket in sockets:
-            if socket in self._hub.registry:
-                new = [name for name in question.channels if name not in socket.channels]  # the others keep their pace
-                joined = self._hub.subscribe(socket, new)
-                self._hub.mark(socket)
-                self._hub.join(socket, joined.subscribed)
+        async for socket in self._in_turns(sockets, len(question.channels)):
+            new = [name for name in question.channels if name not in socket.channels]  # the others keep their pace
+            joined = self._hub.subscribe(socket, new)
+            self._hub.mark(socket)
+            self._hub.join(socket, joined.subscribed)
 
     async def _leave(self, question: NodeQuestion, sockets: list[Socket], answer: NodeAnswer) -> None:
-        for socket in sockets:
+        async for socket in self._in_turns(sockets, len(question.channels)):
             self._hub.unsubscribe(socket, question.channels)
             self._hub.mark(socket)
 
     async def _disconnect(self, question: NodeQuestion, sockets: list[Socket], answer: NodeAnswer) -> None:
-        for socket in sockets:
+        async for socket in self._in_turns(sockets, 1):
             socket.outlet.disconnect()
+
+    async def _in_turns(self, sockets: list[Socket], changes: int) -> AsyncIterator[Socket]:
+        """Those that are still there, for so many changes each; the loop looks after everybody else in between."""
+        room = TURN
+        for socket in sockets:
+            if socket in self._hub.registry:
+                yield socket
+            room -= changes
+            if room <= 0:
+                await asyncio.sleep(0)
+                room = TURN
 
     async def _emit(self, question: NodeQuestion, sockets: list[Socket], answer: NodeAnswer) -> None:
         users = {socket.id: owner(socket)[0] for socket in sockets}
