@@ -246,4 +246,4 @@ async def test_what_keeps_the_first_worker_from_starting_ends_the_gateway_and_is
     code, told = await failure(environment(free_port(), tmp_path) | {"CV_GATEWAY_DESCRIPTORS": missing})
     assert code == 1
     assert told.count(f"the descriptor set {missing} cannot be read") == 1
-    assert "the first worker has ended with exit code 1" in told
+    assert "the first worker has ended with exit code 2" in told
