@@ -18,7 +18,7 @@ from services.kit.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 INTERVAL = 1.0  # seconds
-LAG_INTERVAL = 0.1  # seconds
+LAG_INTERVAL = 0.25  # seconds; each look wakes a process that may have nothing else to do
 STATUS_FILE = Path("/proc/self/statm")
 
 

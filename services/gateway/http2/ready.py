@@ -6,7 +6,9 @@ an answer, that is all there is to do. Else it is called, and finds in its scope
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from services.gateway.http2.request import Header
 
@@ -15,7 +17,7 @@ AT_HAND = "cryptovault.at_hand"
 Question = tuple[Any, ...]  # the scheme, the client's address, and the head of the request: equal word for word
 
 
-class Ready(NamedTuple):
+class Ready(msgspec.Struct, frozen=True, gc=False):
     """A whole answer."""
 
     status: int

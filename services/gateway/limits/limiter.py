@@ -50,7 +50,7 @@ class RateLimiter:
         self._clock = clock
         self._patience = patience
         self._replica = uuid.uuid4().hex
-        self._accounts: OrderedDict[str, Account] = OrderedDict()
+        self._accounts: OrderedDict[tuple[str, str], Account] = OrderedDict()  # by rule and subject
         self._waiting: dict[Account, list[Waiter]] = {}  # for the next order; refills wait with nobody
         self._debtors: dict[Account, None] = {}
         self._restores: deque[Account] = deque()
@@ -116,14 +116,14 @@ class RateLimiter:
         return self.mode is Mode.SHARED and not self._late
 
     def _account(self, rule: Rule, subject: str, now: int) -> Account:
-        key = f"{rule.name}:{subject}"
+        key = rule.name, subject
         account = self._accounts.get(key)
         if account is not None:
             self._accounts.move_to_end(key)
             return account
         if len(self._accounts) >= MAX_ACCOUNTS:
             self._accounts.popitem(last=False)
-        account = self._accounts[key] = Account(key, rule, now)
+        account = self._accounts[key] = Account(f"{rule.name}:{subject}", rule, now)
         return account
 
     def _decide_alone(self, account: Account, cost: int, now: int) -> Decision:

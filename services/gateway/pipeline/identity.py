@@ -4,10 +4,7 @@ import ipaddress
 import re
 from collections.abc import Awaitable
 
-from services.gateway.networks import network_of
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
-
-__all__ = ["ClientIdentity", "arrived_by_tls", "client_address", "network_of"]
 
 _V4, _V6 = r"([0-9.]+)", r"([0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:%[!-Z^-~]+)?"  # of IPv6 with a zone, perhaps
 _PORT = r"(?::[0-9]{1,5})?"

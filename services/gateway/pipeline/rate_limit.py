@@ -10,12 +10,13 @@ from typing import Protocol
 
 from services.gateway.limits.counts import Counts, Outcome
 from services.gateway.limits.gcra import Decision, Limit, Rule
+from services.gateway.networks import network_of
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Headers
-from services.gateway.pipeline.identity import network_of
 from services.gateway.transcoding.catalog import Policy, Rate
 from services.kit.errors import TooManyRequests
 
 NEAR = 5  # less than this part of the quota left is near the limit
+_HIT, _NEAR = Outcome.HIT, Outcome.NEAR  # asking the Enum costs as much as counting
 NO_TIERS: Mapping[str, Rate] = {}
 
 
@@ -113,7 +114,7 @@ class RateLimit:
         if decision.alone:
             add(rule.name, Outcome.DEGRADED)
         if decision.allowed:
-            add(rule.name, Outcome.NEAR if decision.remaining * NEAR < rule.limit.count else Outcome.HIT)
+            add(rule.name, _NEAR if decision.remaining * NEAR < rule.limit.count else _HIT)
         else:
             add(rule.name, Outcome.SHADOW if self._shadow else Outcome.OVER)
 

@@ -17,7 +17,7 @@ from services.gateway.http2.response import Checked, checked
 from services.gateway.pipeline.compression import choose, ready_form
 from services.gateway.pipeline.exchange import Answer, Exchange, Header, Headers
 from services.gateway.pipeline.sampling import Sampler
-from services.gateway.pipeline.tracing import new_ids, record
+from services.gateway.pipeline.tracing import Labels, new_ids, record
 from services.kit import telemetry
 
 MOST_QUESTIONS = 4096
@@ -30,7 +30,7 @@ CHANGING = frozenset({b"x-request-id", b"traceresponse", b"age", b"ratelimit", b
 class Known(NamedTuple):
     """What the policies have found for a question."""
 
-    route: str
+    labels: Labels
     coding: str
     headers: Headers  # of the answer beside its own, as far as they never change
     recall: Callable[[], bool]
@@ -70,13 +70,14 @@ class Repeats:
         quota = known.charge()  # last: from here on there is no other way
         if quota is None:
             return None
-        fields = form.fields
-        if fields is None:
-            fields = form.fields = checked([*form.headers, (b"content-length", b"%d" % len(form.body))])
-        headers = Checked((*fields, *known.headers, found[1], *quota, *new_ids()))
+        headers = Checked(form.fields or _prepare(form))
+        headers += known.headers
+        headers.append(found[1])
+        headers += quota
+        headers += new_ids()
         self.answered += 1
         self._sampler.passed()
-        record(began, ("GET", known.route, form.status))
+        record(began, known.labels)
         return Ready(form.status, headers, form.body)
 
     def remember(self, question: Question, exchange: Exchange, answer: Answer) -> None:
@@ -91,13 +92,19 @@ class Repeats:
             del self._known[next(iter(self._known))]
         assert exchange.route is not None
         self._known[question] = Known(
-            exchange.route.path,
+            (exchange.method, exchange.route.path, answer.status),
             choose(exchange.text(b"accept-encoding")),
             checked(header for header in exchange.answer_headers if header[0] not in CHANGING),
             exchange.recall,
             exchange.kept,
             exchange.charge,
         )
+
+
+def _prepare(form: Answer) -> Headers:
+    """The answer's own headers as they are sent, from now on without another look."""
+    fields = form.fields = checked([*form.headers, (b"content-length", b"%d" % len(form.body))])
+    return fields
 
 
 def size_of(question: Question) -> int:

@@ -7,8 +7,9 @@ unless a proxy in front vouches for what it says: else any client could have all
 
 import re
 import time
+from binascii import hexlify
 from contextlib import AbstractContextManager
-from random import getrandbits, randbytes
+from random import randbytes
 
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
@@ -21,6 +22,8 @@ from services.kit.durations import Durations
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 IDS_BYTES = 24  # a trace id and a span id
+
+Labels = tuple[str, str, int]  # method, route and status
 
 _tracer = telemetry.tracer("cryptovault.http")
 # Semantic conventions for HTTP, OpenTelemetry 1.45: seconds.
@@ -49,7 +52,7 @@ class Tracing:
         else:
             _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
             answer = await self._next(exchange)
-        record(began, _values(exchange, answer))
+        record(began, _labels(exchange, answer))
         return answer
 
     def _parent(self, exchange: Exchange) -> context.Context:
@@ -73,14 +76,14 @@ class Tracing:
             span.end()
 
 
-def record(began: float, values: tuple[str, str, int]) -> None:
-    """Count a request that began at this moment of time.perf_counter, by method, route and status."""
-    _durations.record(time.perf_counter() - began, values)
+def record(began: float, labels: Labels) -> None:
+    """Count a request that began at this moment of time.perf_counter."""
+    _durations.record(time.perf_counter() - began, labels)
 
 
 def new_ids() -> tuple[Header, Header]:
     """The headers that tell the ids of a request that nobody records."""
-    ids = b"%048x" % getrandbits(8 * IDS_BYTES)
+    ids = hexlify(randbytes(IDS_BYTES))
     trace_id = ids[:32]
     return (b"x-request-id", trace_id), (b"traceresponse", b"00-%b-%b-00" % (trace_id, ids[32:]))
 
@@ -108,14 +111,14 @@ def _identify(exchange: Exchange, ids: str, flags: str) -> None:
 
 def _describe(span: Span, exchange: Exchange, answer: Answer) -> None:
     if span.is_recording():
-        values = _values(exchange, answer)
-        span.update_name(f"{values[0]} {values[1]}".rstrip())
-        span.set_attributes(dict(zip(_NAMES, values, strict=True)))
+        labels = _labels(exchange, answer)
+        span.update_name(f"{labels[0]} {labels[1]}".rstrip())
+        span.set_attributes(dict(zip(_NAMES, labels, strict=True)))
         if answer.status >= 500:
             span.set_status(StatusCode.ERROR)
 
 
-def _values(exchange: Exchange, answer: Answer) -> tuple[str, str, int]:
-    """The attributes' values: whatever clients send, there are not many different ones."""
+def _labels(exchange: Exchange, answer: Answer) -> Labels:
+    """Those of an exchange: whatever clients send, there are not many different ones."""
     method = exchange.method if exchange.method in _METHODS else "_OTHER"
     return method, exchange.route.path if exchange.route else "", answer.status
