@@ -83,7 +83,7 @@ class Fanout:
     def work(self) -> bool:
         """Write a slice; returns whether there is more. What fails is not tried again: the rest still leaves."""
         room = SLICE
-        while room > 0 and (letter := self._letter or self._next()):
+        while (letter := self._letter or self._next()) and room > 0:
             audience = self._part(letter, room)
             self._write(letter, audience)
             room -= len(audience)

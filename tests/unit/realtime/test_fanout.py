@@ -82,6 +82,13 @@ def test_many_are_written_to_in_slices(clock, monkeypatch):
     assert (hub.fanout.work(), received(members)) == (False, 25)
 
 
+def test_who_all_fit_into_one_slice_leave_nothing_to_be_done(clock, monkeypatch):
+    monkeypatch.setattr(fanout, "SLICE", 10)
+    hub, members, woken = crowd(clock, 10, "prices")
+    flush(hub, "BTC-USD")
+    assert (received(members), woken, hub.fanout.busy) == (10, [], False)
+
+
 def test_what_is_posted_meanwhile_leaves_afterwards(clock, monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 1)
     hub, members, woken = crowd(clock, 2)
@@ -168,12 +175,12 @@ def test_who_has_come_back_during_a_fan_out_gets_what_is_posted_after_that(clock
 
 def test_letters_are_made_when_their_turn_comes(clock, monkeypatch):
     monkeypatch.setattr(fanout, "SLICE", 2)
-    hub, members, _ = crowd(clock, 3)
+    hub, members, _ = crowd(clock, 4)
     made = []
     hub.fanout.post(made.append(socket) or Letter(NOTE, Audience([socket])) for socket, _ in members)
-    assert len(made) == 2
+    assert len(made) == 3  # the next one is at hand
     finish(hub)
-    assert len(made) == 3
+    assert len(made) == 4
 
 
 def test_who_falls_behind_during_a_fan_out_gets_the_changes_later(clock, monkeypatch):
