@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.gateway_parts import machine, peers
 from bench.gateway_parts.chart import Bar, chart
-from bench.gateway_parts.goals import by_cpu
+from bench.gateway_parts.goals import COMPARED, by_cpu
 from bench.gateway_parts.measure import Bench, Pace, middle
 from bench.gateway_parts.processes import NotServing
 from bench.gateway_parts.report import Run, figures, page
@@ -73,6 +73,9 @@ async def measure(pace: Pace, ports: Ports) -> Run:
                 print(f"{subject.name} ({repetition + 1} of {pace.repetitions})", flush=True)
                 await bench.measure(subject)
             await bench.measure_uncached(subjects[0], prices, first=repetition * 5000)
+        for peer in _compared(ports, subjects):
+            print(f"{subjects[0].name} and {peer.name} in turns", flush=True)
+            await bench.compare(subjects[0], peer)
     return Run(
         date=datetime.now(UTC).date().isoformat(),
         machine=machine.description(),
@@ -82,6 +85,7 @@ async def measure(pace: Pace, ports: Ports) -> Run:
         pace=pace,
         subjects=subjects,
         results=bench.results(),
+        ratios=bench.ratios,
         uncached=middle(bench.uncached),
         body=(FOLDER / "prices.json").stat().st_size,
         remarks=[
@@ -117,6 +121,13 @@ def _subjects(ports: Ports) -> tuple[list[Subject], list[str]]:
     else:
         remarks.append(f"nginx is left out: {machine.missing('nginx')}")
     return subjects, remarks
+
+
+def _compared(ports: Ports, subjects: Sequence[Subject]) -> list[Subject]:
+    """Those with which the gateway is measured in turns."""
+    measured = {subject.name for subject in subjects}
+    candidates = [*bare_engines(ports.second, ENGINES), *python_peers(ports.second, FOLDER, "")]
+    return [peer for peer in candidates if peer.name in COMPARED & measured]
 
 
 def _peer_versions(subjects: Sequence[Subject]) -> dict[str, str]:

@@ -19,6 +19,8 @@ from bench.gateway_parts.upstream import Prices, access_token, distinct_queries
 PROTOCOLS = ("HTTP/2", "HTTP/1.1")
 CODINGS = ("gzip", "identity")
 PER_SECOND = 500  # uncached reads
+PAIRS = 16  # of measurements, when two servers are compared
+GLANCE = 1.0  # seconds each takes
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class Figures:
     size: int  # bytes of the body as sent
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as many answers one server gives as another: medians over pairs of measurements."""
+
+    rate: float
+    cpu: float  # answers for the same CPU time
+
+
 class Bench:
     """Measures servers, and keeps what it has found."""
 
@@ -55,6 +65,7 @@ class Bench:
         self.pace = pace
         self.folder = folder
         self.uncached: list[Figures] = []
+        self.ratios: dict[str, Ratio] = {}  # of the gateway to a peer, by the peer
         self.problems: dict[str, str] = {}  # by server: why it could not be measured
         self._found: dict[Cell, list[Figures]] = defaultdict(list)
         self._headers = {"authorization": f"Bearer {access_token()}"}
@@ -81,6 +92,21 @@ class Bench:
         except (NotServing, load.LoadFailed, httpx.HTTPError) as error:
             self.problems[subject.name] = str(error) or type(error).__name__
             print(f"  {self.problems[subject.name]}", flush=True)
+
+    async def compare(self, ours: Subject, peer: Subject) -> None:
+        """Measure two servers second by second in turns: so it does not matter when the machine is slow."""
+        async with self._serving(ours) as first, self._serving(peer) as second:
+            pairs = [(await self._glance(ours, first), await self._glance(peer, second)) for _ in range(PAIRS)]
+        del pairs[0]  # which was to warm up
+        self.ratios[peer.name] = Ratio(
+            median(mine.load.rate / other.load.rate for mine, other in pairs),
+            median(other.cpu / mine.cpu for mine, other in pairs),
+        )
+
+    async def _glance(self, subject: Subject, server: Running) -> Figures:
+        before = server.cpu_seconds()
+        found = await self._drive(subject, Cell(subject.name, "HTTP/2", "gzip"), GLANCE)
+        return Figures(found, 1e6 * (server.cpu_seconds() - before) / max(1, found.answers), 0)
 
     async def measure_uncached(self, subject: Subject, prices: Prices, first: int) -> None:
         """Measure reads that no cache can answer, at a fixed rate. Raises NotServing if one did not reach gRPC."""
@@ -129,7 +155,7 @@ class Bench:
     @asynccontextmanager
     async def _serving(self, subject: Subject) -> AsyncIterator[Running]:
         env = {**subject.env, "BENCH_ANSWER": str(self._answer_file)}
-        log = self.folder / "server.log"
+        log = self.folder / f"server-{subject.http1}.log"
         async with running(subject.command, log, env=env, core=machine.SERVER_CORE) as server:
             await server.until_listening(subject.http1)
             yield server

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.gateway_parts.goals import Goal, goals
 from bench.gateway_parts.load import CONNECTIONS, IN_FLIGHT, STREAMS
 from bench.gateway_parts.machine import BUSY
-from bench.gateway_parts.measure import CODINGS, PER_SECOND, PROTOCOLS, Cell, Figures, Pace
+from bench.gateway_parts.measure import CODINGS, PAIRS, PER_SECOND, PROTOCOLS, Cell, Figures, Pace, Ratio
 from bench.gateway_parts.subjects import Subject
 
 PAGE = Path(__file__).with_name("page.md")
@@ -30,6 +30,7 @@ class Run:
     pace: Pace
     subjects: Sequence[Subject]
     results: Mapping[Cell, Figures]
+    ratios: Mapping[str, Ratio]
     uncached: Figures | None
     body: int  # bytes of the answer without coding
     remarks: Sequence[str]  # on what is missing
@@ -50,6 +51,7 @@ def page(run: Run) -> str:
         connections=CONNECTIONS,
         streams=STREAMS,
         in_flight=IN_FLIGHT,
+        pairs=PAIRS - 1,
         subjects="\n".join(_subjects(run)),
         per_second=PER_SECOND,
         machine=run.machine,
@@ -70,7 +72,7 @@ def figures(run: Run) -> str:
 def _goals(run: Run) -> Iterator[str]:
     yield "| goal | wanted | measured | by CPU time | |"
     yield "|---|--:|--:|--:|---|"
-    for goal in goals(run.results, run.uncached):
+    for goal in goals(run.results, run.ratios, run.uncached):
         yield f"| {goal.text} | {goal.wanted} | {goal.measured} | {goal.by_cpu} | {_verdict(goal)} |"
 
 

@@ -25,6 +25,11 @@ class Ports:
     server: int
     server_http2: int  # of servers that need a port for each protocol
 
+    @property
+    def second(self) -> "Ports":
+        """For one server more at the same time, which is no nginx."""
+        return replace(self, server=self.server_http2)
+
     @classmethod
     def beginning(cls, first: int) -> "Ports":
         """Six ports in a row."""
@@ -50,7 +55,7 @@ class Subject:
 def gateways(ports: Ports, engines: Sequence[str]) -> list[Subject]:
     """The gateway, whole, with each of its engines."""
     command = [sys.executable, "-m", "services.gateway"]
-    does = "JWT, rate limit, response cache, br/gzip, headers, metrics, tracing (1 in 100, 50 a second at most)"
+    does = "JWT, rate limit, response cache, br/gzip, headers, metrics, tracing (1 in 100, 20 a second at most)"
     return [
         Subject(
             name=f"CryptoVault gateway ({engine})",

@@ -93,7 +93,7 @@ class Settings(TokenSettings, ProxySettings, UpstreamSettings, CommonSettings):
     traces_per_second: int = setting(
         "CV_GATEWAY_TRACES_PER_SECOND",
         "Most traces begun in a second and process, of those that OTEL_TRACES_SAMPLER takes; 0: any number",
-        default=50,
+        default=20,
         minimum=0,
         maximum=1_000_000,
     )

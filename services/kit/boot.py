@@ -222,8 +222,10 @@ def _parser(service: Service[Any]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
     parser.add_argument("--config-doc", action="store_true", help="print the table of settings and exit")
-    parser.add_argument("command", nargs="?", choices=list(commands), help="run an operator's command instead")
-    parser.add_argument("arguments", nargs="*", help="the command's arguments")
+    parser.set_defaults(command=None, arguments=[])
+    if commands:
+        parser.add_argument("command", nargs="?", choices=list(commands), help="run an operator's command instead")
+        parser.add_argument("arguments", nargs="*", help="the command's arguments")
     return parser
 
 

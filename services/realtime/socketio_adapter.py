@@ -79,9 +79,9 @@ class SocketServer:
         return await ask(self._server.manager, socket_ids, send, deadline)
 
     @property
-    def sessions(self) -> int:
-        """Number of sessions, those that have not connected to the namespace yet included."""
-        return len(self._server.engine.sessions)
+    def transports(self) -> Mapping[str, int]:
+        """Number of sessions by transport, those that have not connected to the namespace yet included."""
+        return self._server.engine.transports
 
     async def shutdown(self) -> None:
         """End what is left."""

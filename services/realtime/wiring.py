@@ -108,7 +108,7 @@ def _serve_clients(
 
 async def _join_cluster(runtime: Runtime, bus: Bus, hub: Hub, rooms: Rooms, sockets: SocketServer) -> Cluster:
     def own() -> SocketStats:
-        return figures(runtime.replica_id, hub, sockets.sessions, runtime.clock.monotonic())
+        return figures(runtime.replica_id, hub, sockets.transports, runtime.clock.monotonic())
 
     runtime.stats.set_sockets(own)
     runtime.background("stats", lambda: runtime.stats.run(bus))

@@ -43,6 +43,7 @@ class Engine:
         self.options = options
         self.handlers = handlers
         self.sessions: dict[str, Session] = {}
+        self._polling: set[str] = set()  # sessions that have no WebSocket yet
         self._pings: TimerWheel[Session] = TimerWheel(options.ping_interval / TURNS, Session.beat)
         self._tasks: set[asyncio.Task[None]] = set()
         self._websockets = WebSockets()
@@ -71,9 +72,19 @@ class Engine:
             async with asyncio.timeout(websocket.CLOSE_TIMEOUT):
                 await self._websockets.gone()
 
+    @property
+    def transports(self) -> dict[str, int]:
+        """Number of sessions by transport."""
+        return {"websocket": len(self.sessions) - len(self._polling), "polling": len(self._polling)}
+
+    def upgraded(self, session: Session) -> None:
+        """A session has a WebSocket now."""
+        self._polling.discard(session.id)
+
     def forget(self, session: Session) -> None:
         """A session has ended."""
         self.sessions.pop(session.id, None)
+        self._polling.discard(session.id)
 
     def spawn(self, session: Session) -> None:
         """Let a session handle what it has received."""
@@ -125,6 +136,8 @@ class Engine:
         options, now = self.options, asyncio.get_running_loop().time()
         session = Session(self, secrets.token_urlsafe(15), address, link, now)
         self.sessions[session.id] = session
+        if isinstance(link, Polling):
+            self._polling.add(session.id)
         session.send(opening(session.id, upgrades, options.ping_interval, options.ping_timeout, options.max_payload))
         self.handlers.opened(session)
         self._pings.add(session, session.beat(now) or now)

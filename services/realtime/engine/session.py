@@ -65,6 +65,10 @@ class Owner(Protocol):
     options: Options
     handlers: Handlers
 
+    def upgraded(self, session: "Session") -> None:
+        """The session has a WebSocket now."""
+        ...
+
     def forget(self, session: "Session") -> None:
         """The session has ended."""
         ...
@@ -178,6 +182,7 @@ class Session:
         polling, self._link = self._link, websocket
         websocket.receiver = self
         websocket.adopt(self._wire)
+        self._owner.upgraded(self)
         if isinstance(polling, Polling):
             for packet in polling.take():
                 websocket.send(packet)

@@ -1,7 +1,6 @@
 """Statistics: a node's own figures, and their sum over nodes."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cryptovault.realtime.v1.stats_pb2 import SocketStats
 
@@ -31,17 +30,17 @@ _SUMMED = (
 _MAPS = ("transports", "channels", "states", "handshake_failures_by_reason")
 
 
-def figures(node: str, hub: Hub, sessions: int, now: float) -> SocketStats:
-    """What one node's sockets are doing; `sessions` counts those too that are not let in yet, `now` is monotonic."""
+def figures(node: str, hub: Hub, transports: Mapping[str, int], now: float) -> SocketStats:
+    """What one node's sockets are doing; `transports` counts those too that are not let in yet, `now` is monotonic."""
     meter, registry = hub.meter, hub.registry
     messages_per_second, bytes_per_second = meter.rates(now)
     return SocketStats(
         node=node,
         connections=len(registry),
         authenticated=registry.authenticated,
-        transports=Counter(socket.outlet.transport for socket in registry.all()),
+        transports=transports,
         channels=registry.member_counts(),
-        states=_states(hub, sessions),
+        states=_states(hub, sum(transports.values())),
         messages_sent=meter.messages_sent,
         bytes_sent=meter.bytes_sent,
         messages_per_second=messages_per_second,

@@ -107,7 +107,11 @@ def build_cluster(
     """A node among others on the same bus; it takes part with `join`."""
     rooms = Rooms(bus, SubjectHandlers(hub, clock).room, hub.registry.subscribers, clock)
     answers = Answers(
-        node, hub, rooms, clients or FakeAcknowledgers(), lambda: figures(node, hub, 0, clock.monotonic())
+        node,
+        hub,
+        rooms,
+        clients or FakeAcknowledgers(),
+        lambda: figures(node, hub, {"websocket": len(hub.registry)}, clock.monotonic()),
     )
     return Cluster(node, bus, answers, clock)
 

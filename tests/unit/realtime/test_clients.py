@@ -30,6 +30,16 @@ async def test_a_client_gets_hello_then_a_snapshot_then_changes(node, connect, t
     assert change["prices"]["BTC-USD"]["price"] == "61300"
 
 
+async def test_sessions_are_counted_by_the_transport_that_they_have_now(node, connect):
+    clients = [await connect(transports=["websocket"]), await connect(transports=["polling"])]
+    assert node.sockets.transports == {"websocket": 1, "polling": 1}
+    clients.append(await connect(transports=["polling", "websocket"]))
+    await eventually(lambda: node.sockets.transports == {"websocket": 2, "polling": 1})
+    for client in clients:
+        await client.sio.disconnect()
+    await eventually(lambda: node.sockets.transports == {"websocket": 0, "polling": 0})
+
+
 async def test_hello_says_time_and_node(node, connect):
     hello = await (await connect()).next("hello")
     assert set(hello) == {"server_time", "node", "recovered"}

@@ -24,6 +24,9 @@ class Owner:
         if not slow:
             session.send(message("news"))
 
+    def upgraded(self, session):
+        pass
+
     def forget(self, session):
         pass
 

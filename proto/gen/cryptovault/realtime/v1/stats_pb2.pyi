@@ -176,7 +176,7 @@ class SocketStats(_message.Message):
     """The share of those changes that were conflated, 0 to 1."""
     @_builtins.property
     def transports(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Open connections by transport: "websocket", "polling"."""
+        """Open sessions by transport: "websocket", "polling"; those included that are still connecting."""
 
     @_builtins.property
     def channels(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
