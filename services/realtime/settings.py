@@ -19,7 +19,10 @@ class Settings(CommonSettings, UpstreamSettings, ProxySettings, TokenSettings):
         default=("*",),
     )
     connections_per_ip: int = setting(
-        "CV_REALTIME_CONNECTIONS_PER_IP", "Most open connections of one address; 0 is any number", default=0, minimum=0
+        "CV_REALTIME_CONNECTIONS_PER_IP",
+        "Most open connections of one address, of IPv6 of one /64; 0 is any number",
+        default=0,
+        minimum=0,
     )
     connections_per_user: int = setting(
         "CV_REALTIME_CONNECTIONS_PER_USER",

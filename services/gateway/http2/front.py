@@ -11,7 +11,7 @@ from services.gateway.http2.connection import Http2Connection
 from services.gateway.http2.engine import Engine
 from services.gateway.http2.meter import PREFACE
 from services.gateway.http2.statistics import Event
-from services.gateway.networks import network_of
+from services.kit.addresses import network_of
 
 Stock = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

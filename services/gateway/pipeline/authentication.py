@@ -9,11 +9,11 @@ from typing import Protocol, TypeAlias
 from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
 
 from services.gateway.api_keys import Holder
-from services.gateway.networks import network_of
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
 from services.gateway.pipeline.problems import CHALLENGE
 from services.gateway.tasks import started
 from services.gateway.wrong_credentials import WrongCredentials
+from services.kit.addresses import network_of
 from services.kit.caller import Caller
 from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated
 from services.kit.tokens import Claims, WrongToken

@@ -1,14 +1,9 @@
-"""Who is at the other end: the peer's address, or what trusted proxies in front of us say it was."""
+"""Who asks: noted for all policies that come after."""
 
-import ipaddress
-import re
 from collections.abc import Awaitable
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler
-
-_V4, _V6 = r"([0-9.]+)", r"([0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:%[!-Z^-~]+)?"  # of IPv6 with a zone, perhaps
-_PORT = r"(?::[0-9]{1,5})?"
-_WRITTEN = re.compile(rf"{_V4}{_PORT}|{_V6}|\[{_V6}\]{_PORT}")
+from services.kit.addresses import arrived_by_tls, client_address
 
 
 class ClientIdentity:
@@ -26,28 +21,3 @@ class ClientIdentity:
             exchange.client_ip = client_address(exchange.peer, exchange.text(b"x-forwarded-for"), hops)
             exchange.secure = exchange.secure or arrived_by_tls(exchange.text(b"x-forwarded-proto"), hops)
         return self._next(exchange)
-
-
-def client_address(peer: str, forwarded_for: str, trusted_hops: int) -> str:
-    """The address that the outermost trusted proxy saw, without port and zone.
-
-    The peer's when X-Forwarded-For is absent or holds something else there: a client that a proxy hides, or invents,
-    gets no quota of its own.
-    """
-    match = _WRITTEN.fullmatch(_believed(forwarded_for, trusted_hops))
-    if match is None:
-        return peer
-    try:
-        return str(ipaddress.ip_address(match[match.lastindex or 0]))
-    except ValueError:
-        return peer
-
-
-def arrived_by_tls(forwarded_proto: str, trusted_hops: int) -> bool:
-    """Whether the outermost trusted proxy was called over TLS, as X-Forwarded-Proto says."""
-    return _believed(forwarded_proto, trusted_hops).lower() in ("https", "wss")
-
-
-def _believed(header: str, trusted_hops: int) -> str:
-    """What the outermost trusted proxy has added to a list; empty when none is trusted."""
-    return header.split(",")[-trusted_hops:][0].strip() if trusted_hops else ""

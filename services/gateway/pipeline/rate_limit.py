@@ -10,9 +10,9 @@ from typing import Protocol
 
 from services.gateway.limits.counts import Counts, Outcome
 from services.gateway.limits.gcra import Decision, Limit, Rule
-from services.gateway.networks import network_of
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Headers
 from services.gateway.transcoding.catalog import Policy, Rate
+from services.kit.addresses import network_of
 from services.kit.errors import TooManyRequests
 
 NEAR = 5  # less than this part of the quota left is near the limit

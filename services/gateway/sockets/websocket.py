@@ -11,8 +11,8 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.pipeline.exchange import PROBLEM, join_headers
-from services.gateway.pipeline.identity import arrived_by_tls, client_address
 from services.gateway.sockets.target import Target
+from services.kit.addresses import arrived_by_tls, client_address
 from services.kit.errors import Unavailable, problem
 
 MAX_FRAME = 4 * 1024 * 1024  # bytes

@@ -1,7 +1,6 @@
 """Who may open a connection: addresses and users, and how many each may hold."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 
 class Admission:
@@ -49,11 +48,3 @@ class Turnstile:
             return None
         self._next = turn + self._interval
         return turn - now
-
-
-def client_address(peer: str, forwarded_for: Sequence[str], trusted_hops: int) -> str:
-    """The client's address. Trusted proxies appended whom they heard to X-Forwarded-For; the rest is hearsay."""
-    entries = [entry.strip() for header in forwarded_for for entry in header.split(",") if entry.strip()]
-    if not trusted_hops or not entries:
-        return peer
-    return entries[-min(trusted_hops, len(entries))]

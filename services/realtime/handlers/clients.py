@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
+from services.kit.addresses import client_address, network_of
 from services.kit.errors import CryptoVaultError, Unavailable
 from services.kit.tokens import Claims
-from services.realtime.domain.admission import Admission, client_address
+from services.realtime.domain.admission import Admission
 from services.realtime.domain.hub import Hub
 from services.realtime.domain.registry import Identity, Outlet, Socket
 from services.realtime.engine.session import SLOW, TOO_FAST
@@ -57,9 +58,9 @@ class ClientHandlers:
         }
 
     def address_of(self, request: web.Request) -> str:
-        """The client's address, as far as proxies are trusted."""
-        forwarded_for = request.headers.getall("X-Forwarded-For", [])
-        return client_address(request.remote or "", forwarded_for, self._trusted_hops)
+        """What counts as one client: its address, as far as proxies are trusted, or of IPv6 its network."""
+        forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", []))
+        return network_of(client_address(request.remote or "", forwarded_for, self._trusted_hops))
 
     def admits(self, address: str) -> bool:
         """Whether the address may open another connection."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.realtime.domain.admission import Admission, Turnstile, client_address
+from services.realtime.domain.admission import Admission, Turnstile
 from services.realtime.domain.channels import InvalidChannel, Kind, parse
 from services.realtime.domain.meter import Meter
 from services.realtime.domain.packets import Packet, fault_of_event_name, frame
@@ -72,20 +72,6 @@ def test_ordinary_event_names_are_fine(name):
 @pytest.mark.parametrize("name", ["", "connect", "disconnect", "connect_error", "9lives", "a b", "x" * 65])
 def test_event_names_that_clients_could_not_receive_are_refused(name):
     assert fault_of_event_name(name) != ""
-
-
-@pytest.mark.parametrize(
-    ("forwarded_for", "hops", "address"),
-    [
-        ([], 1, "peer"),
-        (["1.1.1.1"], 0, "peer"),
-        (["1.1.1.1, 2.2.2.2"], 1, "2.2.2.2"),
-        (["1.1.1.1", "2.2.2.2"], 2, "1.1.1.1"),
-        (["2.2.2.2"], 5, "2.2.2.2"),
-    ],
-)
-def test_forwarded_addresses_count_only_behind_trusted_proxies(forwarded_for, hops, address):
-    assert client_address("peer", forwarded_for, hops) == address
 
 
 def test_an_address_may_open_again_what_it_has_closed():
