@@ -55,6 +55,10 @@ class Running:
         times = [process.cpu_times() for process in self._family()]
         return sum(entry.user + entry.system for entry in times)
 
+    def kernel_seconds(self) -> float:
+        """The part of it that was used in kernel mode."""
+        return sum(process.cpu_times().system for process in self._family())
+
     async def stop(self) -> None:
         """End it, gently first."""
         family = self._family()

@@ -50,6 +50,7 @@ class Result:
     frames_per_second: float
     values_per_second: float  # fields whose age is the delay
     cores: float
+    kernel_cores: float  # the part of it that was used in the kernel
     kib_per_socket: float
     peak_mib: float
     p50_ms: float
@@ -61,10 +62,9 @@ class Result:
     stall_ms: float  # of the event loop; of ours in a storm only
     held_ms: float
 
-    @property
-    def microseconds_per_frame(self) -> float:
-        """CPU of the server for each delivered frame."""
-        return self.cores / self.frames_per_second * 1e6 if self.frames_per_second else 0.0
+    def per_frame(self, cores: float) -> float:
+        """Microseconds for each delivered frame."""
+        return cores / self.frames_per_second * 1e6 if self.frames_per_second else 0.0
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,11 @@ async def measure(
         client = await _clients(place, load, len(servers), server)
         connected = await _line(client)
         await asyncio.sleep(load.warmup)
-        cpu, begin, first = _cpu(servers), asyncio.get_running_loop().time(), len(_stalls(place, servers))
+        cpu, kernel = _cpu(servers), _kernel(servers)
+        begin, first = asyncio.get_running_loop().time(), len(_stalls(place, servers))
         peak = await _watch(client, servers, load.seconds * 0.9)
-        used = (_cpu(servers) - cpu) / (asyncio.get_running_loop().time() - begin)
+        passed = asyncio.get_running_loop().time() - begin
+        used, in_kernel = (_cpu(servers) - cpu) / passed, (_kernel(servers) - kernel) / passed
         full = sum(map(resident, servers))
         done = await _line(client)
         await client.wait()
@@ -102,6 +104,7 @@ async def measure(
         frames_per_second=done["frames"] / load.seconds,
         values_per_second=done["values"] / load.seconds,
         cores=used,
+        kernel_cores=in_kernel,
         kib_per_socket=(full - empty) / load.sockets / 1024,
         peak_mib=(peak - empty) / 2**20,
         **{name: done[name] for name in ("p50_ms", "p99_ms", "max_ms", "gone", "joined", "retries")},
@@ -204,6 +207,10 @@ def resident(server: Running) -> float:
 
 def _cpu(servers: list[Running]) -> float:
     return sum(server.cpu_seconds() for server in servers)
+
+
+def _kernel(servers: list[Running]) -> float:
+    return sum(server.kernel_seconds() for server in servers)
 
 
 def _stalls(place: Place, servers: list[Running]) -> list[dict[str, float]]:
