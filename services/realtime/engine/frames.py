@@ -17,6 +17,8 @@ TOO_BIG = 1009
 
 _DATA = frozenset({CONTINUATION, TEXT, BINARY})
 _CONTROL = frozenset({CLOSE, PING, PONG})
+_KNOWN = _DATA | _CONTROL
+_LENGTH_BYTES = {126: 2, 127: 8}  # that follow, by the length in the head
 _MAX_CONTROL = 125  # bytes
 _MAX_FRAGMENTS = 128  # of one message: a message counts once, whatever it costs to put together
 
@@ -96,11 +98,11 @@ def _frame_at(data: bytes, start: int, max_payload: int) -> _Frame | None:
     if len(data) - start < 2:
         return None
     final, opcode, length = bool(data[start] & 0x80), data[start] & 0x0F, data[start + 1] & 0x7F
-    if data[start] & 0x70 or opcode not in _DATA | _CONTROL or not data[start + 1] & 0x80:
+    if data[start] & 0x70 or opcode not in _KNOWN or not data[start + 1] & 0x80:
         raise FrameError(PROTOCOL_ERROR, "reserved bits, unknown opcode or no mask")
     if opcode in _CONTROL and (length > _MAX_CONTROL or not final):
         raise FrameError(PROTOCOL_ERROR, "control frames are short and whole")
-    position = start + 2 + {126: 2, 127: 8}.get(length, 0)
+    position = start + 2 + _LENGTH_BYTES.get(length, 0)
     if len(data) < position:
         return None
     if length >= 126:
