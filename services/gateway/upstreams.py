@@ -182,12 +182,13 @@ class Upstream:
     ) -> bytes:
         """An attempt, and for a read that takes longer than 95 % of its kind a second one: the first answer counts.
 
-        The other one is left to end by itself: cancelling calls leaks memory in grpcio (grpc #43360).
+        The other one, and what a client that leaves has asked for, is left to end by itself, by its deadline at the
+        latest: cancelling calls leaks memory in grpcio (grpc #43360).
         """
+        first = started(self._attempt(operation, request, caller, deadline, tried))
         usual = self._latencies.p95(operation.name) if operation.verb == "GET" else None
         if usual is None:
-            return await self._attempt(operation, request, caller, deadline, tried)
-        first = started(self._attempt(operation, request, caller, deadline, tried))
+            return await asyncio.shield(first)
         await asyncio.wait({first}, timeout=usual)
         if first.done() or not self._may_hedge(operation):
             return await asyncio.shield(first)

@@ -205,3 +205,13 @@ def problem(error: CryptoVaultError, *, instance: str = "", trace_id: str = "") 
         "errors": [{"field": item.field, "message": item.message} for item in error.fields],
     }
     return msgspec.json.encode(body)
+
+
+def forget_way(error: BaseException | None) -> None:
+    """Let go of the frames that an error has passed. They hold tasks, which hold the error: a cycle for each failure.
+
+    The garbage collector looks for those that are old every ten minutes only (kit.memory).
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

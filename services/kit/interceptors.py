@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from services.kit import deadline, telemetry
 from services.kit.durations import Durations
-from services.kit.errors import DETAILS_KEY, CryptoVaultError, Internal
+from services.kit.errors import DETAILS_KEY, CryptoVaultError, Internal, forget_way
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,11 @@ def _wrap_unary(method: str, behavior: Callable[[Any, Context], Awaitable[Any]])
                 deadline.check()
                 return await behavior(request, context)
             except Exception as error:
-                await _abort(context, outcome.failed(error))
+                known = outcome.failed(error)
+                forget_way(error)
+                await _abort(context, known)
+            finally:
+                del context  # which keeps what `abort` raises, and that keeps this frame: a cycle for each failure
 
     return call
 
@@ -80,7 +84,11 @@ def _wrap_stream(method: str, behavior: Callable[[Any, Context], AsyncIterator[A
                 async for message in behavior(request, context):
                     yield message
             except Exception as error:
-                await _abort(context, outcome.failed(error))
+                known = outcome.failed(error)
+                forget_way(error)
+                await _abort(context, known)
+            finally:
+                del context  # as above
 
     return call
 
@@ -109,9 +117,11 @@ def _around(method: str, context: Context) -> Iterator[_Outcome]:
     outcome, began = _Outcome(method), time.perf_counter()
     headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     span = _tracer.start_span(method.lstrip("/"), context=telemetry.extract(headers), kind=SpanKind.SERVER)
+    seconds = context.time_remaining()
+    del context  # as above
     try:
         with (
-            deadline.within(context.time_remaining()),
+            deadline.within(seconds),
             trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False),
         ):
             yield outcome
@@ -123,7 +133,10 @@ def _around(method: str, context: Context) -> Iterator[_Outcome]:
 
 
 async def _abort(context: Context, error: CryptoVaultError) -> None:
-    await context.abort(error.grpc_code, error.detail, trailing_metadata=((DETAILS_KEY, error.to_grpc()),))
+    try:
+        await context.abort(error.grpc_code, error.detail, trailing_metadata=((DETAILS_KEY, error.to_grpc()),))
+    finally:
+        del context
 
 
 def trace_headers() -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from services.gateway.pipeline.exchange import PROBLEM, Answer, Exchange, Handle
 from services.gateway.pipeline.tracing import inside_trace
 from services.gateway.resilience.criticality import Overloaded
 from services.kit import telemetry
-from services.kit.errors import CryptoVaultError, Internal, problem
+from services.kit.errors import CryptoVaultError, Internal, forget_way, problem
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class Problems:
         try:
             return await self._next(exchange)
         except CryptoVaultError as error:
+            forget_way(error)
             return problem_answer(error, exchange)
         except ClientGone:
             raise
@@ -36,6 +37,7 @@ class Problems:
             with inside_trace(exchange):
                 logger.exception("%s %s failed", exchange.method, exchange.path)
                 telemetry.capture(error)
+            forget_way(error)
             return problem_answer(Internal(), exchange)
 
 

@@ -71,6 +71,19 @@ async def test_a_read_that_takes_unusually_long_is_asked_a_second_time(harness: 
     assert upstream.hedges.spent >= 1
 
 
+async def test_what_a_client_that_leaves_has_asked_for_ends_by_itself(harness: Harness, upstream: Upstream) -> None:
+    harness.prices.delay = 0.2
+    asking = asyncio.create_task(get(upstream))
+    while not harness.prices.calls:
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert upstream.limit.in_flight == 1
+    while upstream.limit.in_flight:
+        await asyncio.sleep(0.01)
+
+
 async def test_hedges_stay_within_their_budget(harness: Harness) -> None:
     async with Upstream.open("prices", harness.addresses["prices"], SystemClock(), hedge_share=0.0) as careful:
         for _ in range(40):
