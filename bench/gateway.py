@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.gateway_parts import machine, peers
 from bench.gateway_parts.chart import Bar, chart
-from bench.gateway_parts.goals import COMPARED, by_cpu
+from bench.gateway_parts.goals import AGAINST, by_cpu
 from bench.gateway_parts.measure import Bench, Pace, middle
 from bench.gateway_parts.processes import NotServing
 from bench.gateway_parts.report import Run, figures, page
@@ -126,8 +126,12 @@ def _subjects(ports: Ports) -> tuple[list[Subject], list[str]]:
 def _compared(ports: Ports, subjects: Sequence[Subject]) -> list[Subject]:
     """Those with which the gateway is measured in turns."""
     measured = {subject.name for subject in subjects}
-    candidates = [*bare_engines(ports.second, ENGINES), *python_peers(ports.second, FOLDER, "")]
-    return [peer for peer in candidates if peer.name in COMPARED & measured]
+    peers_beside = python_peers(ports.second, FOLDER, f"redis://127.0.0.1:{ports.valkey}/1")
+    return [
+        peer
+        for peer in (*bare_engines(ports.second, ENGINES), *peers_beside)
+        if peer.name in AGAINST and peer.name in measured
+    ]
 
 
 def _peer_versions(subjects: Sequence[Subject]) -> dict[str, str]:

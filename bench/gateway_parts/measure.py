@@ -105,7 +105,8 @@ class Bench:
 
     async def _glance(self, subject: Subject, server: Running) -> Figures:
         before = server.cpu_seconds()
-        found = await self._drive(subject, Cell(subject.name, "HTTP/2", "gzip"), GLANCE)
+        protocol = "HTTP/1.1" if subject.http2 is None else "HTTP/2"
+        found = await self._drive(subject, Cell(subject.name, protocol, "gzip"), GLANCE)
         return Figures(found, 1e6 * (server.cpu_seconds() - before) / max(1, found.answers), 0)
 
     async def measure_uncached(self, subject: Subject, prices: Prices, first: int) -> None:
