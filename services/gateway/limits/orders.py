@@ -55,14 +55,10 @@ class Order:
 
 
 def want(account: Account, waiters: list[Waiter], lease: int) -> Line:
-    """The line for requests that wait, debts and a lease, of which each may be missing."""
-    unspent = max(0, account.balance)
+    """The line for requests that wait, debts and a lease, of which each may be missing.
+
+    Units that are still there do not count: others may spend them before Redis has answered.
+    """
     costs = [waiter.cost for waiter in waiters if not waiter.future.done()]
-    least = max(0, min(costs, default=0) - unspent)
-    return Line(
-        account,
-        waiters,
-        due=max(0, -account.balance),
-        least=least,
-        most=max(0, sum(costs) - unspent) + lease if costs else lease,
-    )
+    due = max(0, -account.balance)
+    return Line(account, waiters, due=due, least=min(costs, default=0), most=sum(costs) + lease)

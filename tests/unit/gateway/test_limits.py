@@ -1,7 +1,7 @@
 """The limiter between a request and Redis: what it decides at once, what it asks, and what holds without Redis."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from opentelemetry.metrics import CallbackOptions
 
@@ -52,6 +52,29 @@ class GivingRedis:
     def due(self) -> int:
         """All debts that were reported."""
         return sum(line[3] for _, lines in self.orders for line in lines)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+async def test_who_waits_for_redis_is_not_refused_because_others_spent_meanwhile_what_there_was() -> None:
+    redis = GivingRedis(replicas=51)  # for so many a second lease would be too small
+    limiter = RateLimiter(redis, FakeClock(), patience=5.0)
+    redis.open.clear()
+    asking = [asyncio.create_task(limiter.ask(LARGE, "ip:a"))]
+    await until(lambda: len(redis.orders) == 1)
+    asking += [asyncio.create_task(limiter.ask(LARGE, "ip:a")) for _ in range(3)]
+    await asyncio.sleep(0)
+    redis.open.set()
+    redis.open.clear()  # for the first order only, which brings a lease
+    await until(lambda: len(redis.orders) == 2)
+    while limiter.decide(LARGE, "ip:a") is not None:
+        pass
+    redis.open.set()
+    assert all(decision.allowed for decision in await asyncio.gather(*asking))
 
 
 async def test_what_is_new_is_asked_and_many_that_ask_at_once_are_one_order() -> None:
