@@ -95,8 +95,12 @@ class Bench:
 
     async def compare(self, ours: Subject, peer: Subject) -> None:
         """Measure two servers second by second in turns: so it does not matter when the machine is slow."""
-        async with self._serving(ours) as first, self._serving(peer) as second:
-            pairs = [(await self._glance(ours, first), await self._glance(peer, second)) for _ in range(PAIRS)]
+        try:
+            async with self._serving(ours) as first, self._serving(peer) as second:
+                pairs = [(await self._glance(ours, first), await self._glance(peer, second)) for _ in range(PAIRS)]
+        except (NotServing, load.LoadFailed) as error:
+            self.problems[f"{ours.name} and {peer.name} in turns"] = str(error)
+            return
         del pairs[0]  # which was to warm up
         self.ratios[peer.name] = Ratio(
             median(mine.load.rate / other.load.rate for mine, other in pairs),
@@ -104,10 +108,8 @@ class Bench:
         )
 
     async def _glance(self, subject: Subject, server: Running) -> Figures:
-        before = server.cpu_seconds()
         protocol = "HTTP/1.1" if subject.http2 is None else "HTTP/2"
-        found = await self._drive(subject, Cell(subject.name, protocol, "gzip"), GLANCE)
-        return Figures(found, 1e6 * (server.cpu_seconds() - before) / max(1, found.answers), 0)
+        return await self._timed(subject, server, Cell(subject.name, protocol, "gzip"), GLANCE)
 
     async def measure_uncached(self, subject: Subject, prices: Prices, first: int) -> None:
         """Measure reads that no cache can answer, at a fixed rate. Raises NotServing if one did not reach gRPC."""
@@ -127,11 +129,14 @@ class Bench:
     async def _measure_cell(self, subject: Subject, server: Running, cell: Cell) -> Figures:
         size = await self._check(subject, cell)
         await self._drive(subject, cell, self.pace.warm_up)
+        found = await self._timed(subject, server, cell, self.pace.measured, size)
+        print(f"  {cell.protocol:8} {cell.coding:8} {found.load.rate:10,.0f} req/s", flush=True)
+        return found
+
+    async def _timed(self, subject: Subject, server: Running, cell: Cell, seconds: float, size: int = 0) -> Figures:
         before = server.cpu_seconds()
-        found = await self._drive(subject, cell, self.pace.measured)
-        used = server.cpu_seconds() - before
-        print(f"  {cell.protocol:8} {cell.coding:8} {found.rate:10,.0f} req/s", flush=True)
-        return Figures(found, 1e6 * used / max(1, found.answers), size)
+        found = await self._drive(subject, cell, seconds)
+        return Figures(found, 1e6 * (server.cpu_seconds() - before) / max(1, found.answers), size)
 
     async def _drive(self, subject: Subject, cell: Cell, seconds: float) -> Load:
         headers = {**self._headers, **subject.headers, "accept-encoding": cell.coding}

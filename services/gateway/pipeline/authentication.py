@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeAlias
 
@@ -15,7 +14,7 @@ from services.gateway.tasks import started
 from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.addresses import network_of
 from services.kit.caller import Caller
-from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated
+from services.kit.errors import CryptoVaultError, PermissionDenied, Unauthenticated, forget_way
 from services.kit.tokens import Claims, WrongToken
 
 ADMIN_SCOPE = "admin"
@@ -114,8 +113,10 @@ class Authentication:
             exchange.caller = identifying.result()
             _require(exchange, access)
         elif identifying.done():
-            with suppress(CryptoVaultError):
+            try:
                 exchange.caller = identifying.result()
+            except CryptoVaultError as error:
+                forget_way(error)
         return await self._next(exchange)
 
     async def _identify(self, exchange: Exchange) -> Caller:

@@ -1,7 +1,7 @@
 """The gateway's pipeline over real gRPC upstreams on loopback, with faked time, limits and tokens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -307,3 +307,10 @@ async def gateway(
         transport = httpx.ASGITransport(app=as_served(app), client=("192.0.2.7", 4000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
         yield Harness(app, client, prices, clock, cache, stopping, upstreams, addresses, verifier, keys, limiter)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that happens soon."""
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)

@@ -38,3 +38,16 @@ async def test_a_failure_leaves_no_cycle_behind_here_or_at_the_service_that_has_
     for _ in range(FAILURES):
         await fail(harness)
     assert frames() - before < FAILURES
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_a_wrong_token_that_a_public_route_ignores_leaves_none_either(harness: Harness) -> None:
+    async def ask() -> None:
+        answer = await harness.client.get("/api/prices/BTC-USD", headers={"authorization": "Bearer rubbish"})
+        assert answer.status_code == 200
+
+    await ask()
+    before = frames()
+    for _ in range(FAILURES // 2):  # of wrong ones, more are not looked at
+        await ask()
+    assert frames() - before < FAILURES // 2

@@ -1,7 +1,7 @@
 """The limiter between a request and Redis: what it decides at once, what it asks, and what holds without Redis."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from opentelemetry.metrics import CallbackOptions
 
@@ -10,7 +10,7 @@ from services.gateway.limits.gcra import Limit, Rule
 from services.gateway.limits.limiter import Mode, RateLimiter
 from services.kit.errors import Unavailable
 from services.kit.testing import FakeClock
-from tests.unit.gateway.harness import AwayRedis
+from tests.unit.gateway.harness import AwayRedis, until
 
 SMALL = Rule("small", Limit(60, 60))
 LARGE = Rule("large", Limit(60_000, 60))
@@ -52,12 +52,6 @@ class GivingRedis:
     def due(self) -> int:
         """All debts that were reported."""
         return sum(line[3] for _, lines in self.orders for line in lines)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0)
 
 
 async def test_who_waits_for_redis_is_not_refused_because_others_spent_meanwhile_what_there_was() -> None:

@@ -1,12 +1,11 @@
 """How long answers are kept, and who waits when they get old. /api/prices has a cache_ttl of 0.5 s."""
 
 import asyncio
-from collections.abc import Callable
 
 import httpx
 
 from services.kit.errors import Unavailable
-from tests.unit.gateway.harness import USER, Harness, gateway
+from tests.unit.gateway.harness import USER, Harness, gateway, until
 
 PATH = "/api/prices"
 
@@ -14,12 +13,6 @@ PATH = "/api/prices"
 def made_by(answer: httpx.Response) -> int:
     """The number of the upstream call that an answer came from."""
     return int(answer.json()["prices"][0]["seq"])
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_stale_answer_is_sent_while_one_call_fetches_the_next(harness: Harness) -> None:
