@@ -4,7 +4,7 @@
     boot          run(service): settings, logs, telemetry, resources, servers, signals, drain
     health        started, live, ready: three questions
     errors        one tree of errors, and its forms on the wire
-    acceptor      takes connections off listening sockets in bulk
+    acceptor      takes connections off listening sockets in bulk; addresses: who is at the other end
     rpc           gRPC servers and channels; interceptors: what happens around every call; deadline: until when
     caller        who is calling, as the gateway passes it on
     tokens        verification of access tokens; revocations: what no longer counts
