@@ -17,8 +17,8 @@ SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.5, 1
 Value = str | int
 
 
-class _Series:
-    """What was recorded with the same attributes."""
+class Series:
+    """What was recorded with the same attributes, in seconds."""
 
     __slots__ = ("counts", "longest", "shortest", "total")
 
@@ -26,6 +26,15 @@ class _Series:
         self.counts = [0] * (len(SECONDS_BUCKETS) + 1)
         self.total = self.longest = 0.0
         self.shortest = float("inf")
+
+    def record(self, seconds: float) -> None:
+        """Count one duration."""
+        self.counts[bisect_left(SECONDS_BUCKETS, seconds)] += 1
+        self.total += seconds
+        if seconds > self.longest:
+            self.longest = seconds
+        if seconds < self.shortest:
+            self.shortest = seconds
 
 
 class Durations:
@@ -35,20 +44,19 @@ class Durations:
         self.name = name
         self._names = tuple(names)
         self._began = time.time_ns()
-        self._series: dict[tuple[Value, ...], _Series] = {}
+        self._series: dict[tuple[Value, ...], Series] = {}
         _all.append(self)
 
-    def record(self, seconds: float, values: tuple[Value, ...]) -> None:
-        """Count one duration. As many combinations of values are kept as there are."""
+    def series(self, values: tuple[Value, ...]) -> Series:
+        """Where durations with these values are counted. As many combinations are kept as there are."""
         series = self._series.get(values)
         if series is None:
-            series = self._series[values] = _Series()
-        series.counts[bisect_left(SECONDS_BUCKETS, seconds)] += 1
-        series.total += seconds
-        if seconds > series.longest:
-            series.longest = seconds
-        if seconds < series.shortest:
-            series.shortest = seconds
+            series = self._series[values] = Series()
+        return series
+
+    def record(self, seconds: float, values: tuple[Value, ...]) -> None:
+        """Count one duration."""
+        self.series(values).record(seconds)
 
     def counts(self) -> Mapping[tuple[Value, ...], int]:
         """How many were recorded, by the attributes' values."""
@@ -61,7 +69,7 @@ class Durations:
         points = [self._point(values, series, now) for values, series in list(self._series.items())]
         return Metric(self.name, None, "s", Histogram(points, AggregationTemporality.CUMULATIVE))
 
-    def _point(self, values: tuple[Value, ...], series: _Series, now: int) -> "HistogramDataPoint":
+    def _point(self, values: tuple[Value, ...], series: Series, now: int) -> "HistogramDataPoint":
         from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
         counts = list(series.counts)

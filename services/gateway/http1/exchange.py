@@ -9,7 +9,7 @@ from services.gateway.http1.head import Head
 from services.gateway.http2 import response
 from services.gateway.http2.patience import Patience
 from services.gateway.http2.ready import AT_HAND, Question
-from services.gateway.http2.request import Refused
+from services.gateway.http2.request import Header, Refused
 from services.gateway.http2.sender import ClientGone
 from services.gateway.http2.stream import ASGI, WITHOUT_BODY
 
@@ -114,7 +114,7 @@ class Exchange:
             if self._connection.paused:
                 await self._connection.writable()
         elif kind == "http.response.start" and not self._status:
-            self._start(int(message["status"]), message.get("headers", ()))
+            self._start(int(message["status"]), response.checked(message.get("headers", ())))
         elif kind == "http.response.early_hint" and not self._status:
             links = response.checked([(b"link", bytes(link)) for link in message["links"]])
             self._connection.write(answer.head(103, links))
@@ -139,8 +139,7 @@ class Exchange:
 
     # The answer
 
-    def _start(self, status: int, headers: Any) -> None:
-        fields = response.checked(headers)
+    def _start(self, status: int, fields: list[Header]) -> None:
         self._status = status
         self._left = _length(fields)
         if status in WITHOUT_BODY or self.head.method == "HEAD":
@@ -189,7 +188,7 @@ class Exchange:
         self._asked = (connection.scheme, connection.client_host, self.head.data)
         ready = at_hand(self._asked)
         if ready is not None:
-            self._start(ready.status, ready.headers)
+            self._start(ready.status, ready.headers.copy())
             self._send_body(ready.body, more=False)
         return ready is not None
 

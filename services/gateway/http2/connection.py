@@ -23,6 +23,7 @@ READ_SLICE = 16 * 1024  # bytes parsed at once; streams above the limit are refu
 WRITE_SLICE = 256 * 1024  # bytes serialised at once
 LINGER_SECONDS = 0.5  # for the client to read why the connection ends
 MOST_FORGIVEN = 1000  # streams
+_REQUEST = Event.REQUESTS  # asking the Enum each time costs as much as counting
 
 AnyStream = Stream | WebSocketStream
 
@@ -125,7 +126,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_request(self, event: codec.RequestReceived) -> None:
         stream_id = self._last_stream = event.stream_id
-        self.engine.events[Event.REQUESTS] += 1
+        self.engine.events[_REQUEST] += 1
         if len(self.streams) >= self.engine.limits.streams:
             self.engine.events[Event.REFUSED_STREAMS] += 1
             self._refused = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
+from collections import defaultdict
 from typing import Any, Protocol
 
 from hypercorn.config import Config
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.ready import AtHand
-from services.gateway.http2.statistics import Event, Statistics
+from services.gateway.http2.statistics import Event, Events, Statistics
 from services.gateway.http2.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Engine:
         self.root_path = config.root_path
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
-        self.events: Counter[Event] = Counter()
+        self.events: Events = defaultdict(int)
         self.turns = Turns(self.loop, limits.dispatched, self.events)
         self.common_headers: list[tuple[bytes, bytes]] = []
         self._empty = asyncio.Event()

@@ -18,10 +18,10 @@ Question = tuple[Any, ...]  # the scheme, the client's address, and the head of 
 
 
 class Ready(msgspec.Struct, frozen=True, gc=False):
-    """A whole answer."""
+    """A whole answer to a GET."""
 
     status: int
-    headers: list[Header]
+    headers: list[Header]  # as `response.checked` gives them: they are sent without another look
     body: bytes
 
 

@@ -11,29 +11,23 @@ CONNECTION_FIELDS = frozenset({b"connection", b"keep-alive", b"proxy-connection"
 ILLEGAL_IN_VALUES = b"\x00\r\n"
 ILLEGAL_IN_NAMES = bytes({*range(33), 127, *b'"(),/:;<=>?@[\\]{}'})
 BODILESS = frozenset({204, 205, 304})
+STATUSES = {status: (b":status", b"%d" % status) for status in range(100, 600)}
 MOST_NAMES = 1000
 
-_statuses = {status: b"%d" % status for status in range(100, 600)}
 _names: dict[bytes, bytes] = {}  # by what applications write: the name as it is sent; empty: it is not sent
 _plain: dict[bytes, bytes] = {}  # those that are sent
 
 
 def head(status: int, headers: Iterable[Header], common: Iterable[Header] = ()) -> list[Header]:
     """The fields of an answer as they are sent. Raises ValueError for what would be malformed."""
-    fields = [(b":status", _statuses[status])]
+    fields = [STATUSES[status]]
     fields += checked(headers)
     fields += common
     return fields
 
 
-class Checked(list[Header]):
-    """What `checked` has given before, for one answer: an application that sends it again spares us the work."""
-
-
 def checked(headers: Iterable[Header]) -> list[Header]:
     """Header fields in lower case, without those of HTTP/1.1's connections. Raises ValueError."""
-    if isinstance(headers, Checked):
-        return headers
     headers = list(headers)
     try:
         fields = [(_plain[name], value.strip()) for name, value in headers]

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from services.gateway.http2.codec import Connection, ErrorCode, NGH2Error
 from services.gateway.http2.engine import Engine
+from services.gateway.http2.ready import Ready
 from services.gateway.http2.request import Header
+from services.gateway.http2.response import STATUSES
 from services.gateway.http2.statistics import Event
 
 
@@ -44,6 +46,16 @@ class Sender:
             self._codec.send_response(stream_id, headers + self._engine.common_headers, end_stream=ended)
         except NGH2Error as error:
             raise ClientGone(str(error)) from None
+        self._flush_soon()
+
+    def send_ready(self, stream_id: int, ready: Ready) -> None:
+        """Send a whole answer, unless the client has gone."""
+        head = [STATUSES[ready.status], *ready.headers, *self._engine.common_headers]
+        try:
+            self._codec.send_response(stream_id, head)
+            self._codec.send_data(stream_id, ready.body, end_stream=True)
+        except NGH2Error:
+            return
         self._flush_soon()
 
     def inform(self, stream_id: int, headers: list[Header]) -> None:

@@ -223,18 +223,19 @@ class Stream:
             return False
         self._asked = (connection.scheme, connection.client_host, *self._fields)
         ready = at_hand(self._asked)
-        if ready is not None:
-            self._answer(ready.status, ready.headers, ready.body)
-        return ready is not None
+        if ready is None:
+            return False
+        self._sender.send_ready(self.stream_id, ready)
+        self.sent = len(ready.body)
+        self.answered = True
+        return True
 
     def _refuse(self, refused: Refused) -> None:
         """Answer for the application."""
         self._connection.engine.events[Event.REFUSED_REQUESTS] += 1
         self._silent = HEAD in self._fields
-        self._answer(refused.status, *response.refusal(refused.status, refused.detail))
-
-    def _answer(self, status: int, headers: list[Header], body: bytes) -> None:
-        self._status, self._head = status, response.head(status, headers)
+        headers, body = response.refusal(refused.status, refused.detail)
+        self._status, self._head = refused.status, response.head(refused.status, headers)
         with suppress(ClientGone):
             self._send_body(body, more=False)
 

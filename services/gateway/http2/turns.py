@@ -4,10 +4,10 @@ So who asks once waits for one request of each busy client at most, and never fo
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from typing import Protocol
 
-from services.gateway.http2.statistics import Event
+from services.gateway.http2.statistics import Event, Events
 
 
 class Waiting(Protocol):
@@ -21,7 +21,7 @@ class Waiting(Protocol):
 class Turns:
     """Begins requests; what is above `most` in a turn of the loop waits for the next."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, most: int, events: Counter[Event]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int, events: Events) -> None:
         self._loop = loop
         self._most = self._left = most
         self._events = events

@@ -33,13 +33,18 @@ class Account:
 
     def spend(self, cost: int, now: int) -> Decision:
         """Take leased units."""
-        limit = self.rule.limit
-        self.balance -= cost
+        limit, balance = self.rule.limit, self.balance - cost
+        self.balance = balance
         self.spent += cost
-        used = max(0, self.known - now)
-        remaining = min(limit.count - cost, self.balance + (limit.period - used) // limit.interval)
-        reset = max(limit.interval * cost, used - self.balance * limit.interval)
-        return Decision(True, max(0, remaining), reset / MICROSECONDS, 0.0)
+        # Nearly every request comes by here: comparing takes a third of the time of min() and max().
+        used = self.known - now if self.known > now else 0
+        remaining, most = balance + (limit.period - used) // limit.interval, limit.count - cost
+        if remaining > most:
+            remaining = most
+        reset, least = used - balance * limit.interval, cost * limit.interval
+        if reset < least:
+            reset = least
+        return Decision(True, remaining if remaining > 0 else 0, reset / MICROSECONDS, 0.0)
 
     def refusal(self, cost: int, now: int) -> Decision | None:
         """The refusal, when it is certain by what Redis told: others can only have spent more since."""

@@ -48,6 +48,7 @@ class RateLimiter:
         self.replicas = 1  # last known number of live ones
         self._script = script
         self._clock = clock
+        self._monotonic = clock.monotonic
         self._patience = patience
         self._replica = uuid.uuid4().hex
         self._accounts: OrderedDict[tuple[str, str], Account] = OrderedDict()  # by rule and subject
@@ -110,7 +111,7 @@ class RateLimiter:
     # Deciding
 
     def _now(self) -> int:
-        return int(self._clock.monotonic() * MICROSECONDS)
+        return int(self._monotonic() * MICROSECONDS)
 
     def _is_shared(self) -> bool:
         return self.mode is Mode.SHARED and not self._late

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from opentelemetry.metrics import Observation
 
 from services.gateway.http2.ready import Question, Ready
-from services.gateway.http2.response import Checked, checked
+from services.gateway.http2.response import checked
 from services.gateway.pipeline.compression import choose, ready_form
 from services.gateway.pipeline.exchange import Answer, Exchange, Header, Headers
 from services.gateway.pipeline.sampling import Sampler
-from services.gateway.pipeline.tracing import Labels, new_ids, record
+from services.gateway.pipeline.tracing import durations_of, new_ids
 from services.kit import telemetry
 
 MOST_QUESTIONS = 4096
@@ -30,7 +30,7 @@ CHANGING = frozenset({b"x-request-id", b"traceresponse", b"age", b"ratelimit", b
 class Known(NamedTuple):
     """What the policies have found for a question."""
 
-    labels: Labels
+    took: Callable[[float], None]  # counts how long an answer took, in seconds
     coding: str
     headers: Headers  # of the answer beside its own, as far as they never change
     recall: Callable[[], bool]
@@ -70,14 +70,10 @@ class Repeats:
         quota = known.charge()  # last: from here on there is no other way
         if quota is None:
             return None
-        headers = Checked(form.fields or _prepare(form))
-        headers += known.headers
-        headers.append(found[1])
-        headers += quota
-        headers += new_ids()
+        headers = [*(form.fields or _prepare(form)), *known.headers, found[1], *quota, *new_ids()]
         self.answered += 1
         self._sampler.passed()
-        record(began, known.labels)
+        known.took(time.perf_counter() - began)
         return Ready(form.status, headers, form.body)
 
     def remember(self, question: Question, exchange: Exchange, answer: Answer) -> None:
@@ -92,7 +88,7 @@ class Repeats:
             del self._known[next(iter(self._known))]
         assert exchange.route is not None
         self._known[question] = Known(
-            (exchange.method, exchange.route.path, answer.status),
+            durations_of((exchange.method, exchange.route.path, answer.status)).record,
             choose(exchange.text(b"accept-encoding")),
             checked(header for header in exchange.answer_headers if header[0] not in CHANGING),
             exchange.recall,

@@ -17,7 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, S
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header
 from services.gateway.pipeline.sampling import Sampler
 from services.kit import telemetry
-from services.kit.durations import Durations
+from services.kit.durations import Durations, Series
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -52,7 +52,7 @@ class Tracing:
         else:
             _identify(exchange, randbytes(IDS_BYTES).hex(), "00")
             answer = await self._next(exchange)
-        record(began, _labels(exchange, answer))
+        durations_of(_labels(exchange, answer)).record(time.perf_counter() - began)
         return answer
 
     def _parent(self, exchange: Exchange) -> context.Context:
@@ -76,9 +76,9 @@ class Tracing:
             span.end()
 
 
-def record(began: float, labels: Labels) -> None:
-    """Count a request that began at this moment of time.perf_counter."""
-    _durations.record(time.perf_counter() - began, labels)
+def durations_of(labels: Labels) -> Series:
+    """How long such requests take, in seconds."""
+    return _durations.series(labels)
 
 
 def new_ids() -> tuple[Header, Header]:
