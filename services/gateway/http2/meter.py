@@ -6,6 +6,7 @@ mistakes of clients that RFC 9113 wants to end the connection; they are found he
 """
 
 from collections.abc import Container
+from struct import Struct
 from typing import NamedTuple
 
 from services.gateway.http2.buckets import TokenBucket
@@ -15,6 +16,7 @@ from services.gateway.http2.statistics import Event
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
 FRAME_HEADER = 9
+STREAM_ID = 0x7FFFFFFF  # without the reserved bit
 LARGEST_FRAME = 2**14  # that we take
 
 DATA, HEADERS, PRIORITY, RST_STREAM, CONTINUATION = 0, 1, 2, 3, 9
@@ -35,6 +37,8 @@ FRAME_FLOOD = Fault(Event.FRAME_FLOODS, ErrorCode.ENHANCE_YOUR_CALM)
 RESET_FLOOD = Fault(Event.RESET_FLOODS, ErrorCode.ENHANCE_YOUR_CALM)
 CLOSED_STREAM = Fault(Event.PROTOCOL_ERRORS, ErrorCode.STREAM_CLOSED)
 PRIORITY_OF_NOTHING = Fault(Event.PROTOCOL_ERRORS, ErrorCode.PROTOCOL_ERROR)
+
+_frame_header = Struct(">IBI")  # length and type, flags, stream: RFC 9113 section 4.1
 
 
 class FrameMeter:
@@ -84,27 +88,26 @@ class FrameMeter:
         self._opened.clear()
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
-            kind, flags = data[position + 3], data[position + 4]
-            length = data[position] << 16 | data[position + 1] << 8 | data[position + 2]
+            length_and_kind, flags, stream = _frame_header.unpack_from(data, position)
+            length, kind = length_and_kind >> 8, length_and_kind & 0xFF
             if kind == DATA and position + FRAME_HEADER + length > size and length <= LARGEST_FRAME:
                 break
             self._kind, self._flags = kind, flags
             if kind == HEADERS:
                 control -= EARNED_BY_REQUEST
-                self._note(data, position, opens=True)
+                self._note(stream & STREAM_ID, opens=True)
             elif kind == RST_STREAM:
                 resets += 1
             elif kind != DATA or (length == 0 and not flags & END_STREAM):
                 control += 1
             if kind in (DATA, PRIORITY):
-                self._note(data, position, opens=False)
+                self._note(stream & STREAM_ID, opens=False)
             position += FRAME_HEADER + length
         self._skip = max(0, position - size)
         self.whole = min(position, size)
         return control, resets
 
-    def _note(self, data: bytes, position: int, *, opens: bool) -> None:
-        stream = int.from_bytes(data[position + 5 : position + FRAME_HEADER], "big") & 0x7FFFFFFF
+    def _note(self, stream: int, *, opens: bool) -> None:
         if stream > self._last:
             if opens:
                 self._last = stream

@@ -84,7 +84,10 @@ class Repeats:
             return
         if size_of(question) > MOST_BYTES:
             return
-        if len(self._known) >= MOST_QUESTIONS and question not in self._known:
+        known = self._known.get(question)
+        if known is not None and known.recall():
+            return  # it has come the long way for the answer's sake only
+        if known is None and len(self._known) >= MOST_QUESTIONS:
             del self._known[next(iter(self._known))]
         assert exchange.route is not None
         self._known[question] = Known(

@@ -6,6 +6,7 @@ import gc
 import httpx
 import pytest
 
+from services.gateway.api_keys import Holder
 from services.gateway.limits.counts import Outcome
 from services.gateway.pipeline import repeats
 from services.gateway.pipeline.repeats import CHANGING
@@ -111,6 +112,20 @@ async def test_an_api_key_that_is_revoked_counts_no_longer(harness: Harness) -> 
     harness.keys.holders.clear()
     answer = await harness.client.get(PATH, headers=keyed)
     assert answer.headers["ratelimit"].startswith('"ip"')
+
+
+async def test_what_was_found_is_found_again_only_when_the_caller_is_another(harness: Harness) -> None:
+    keyed = {"x-api-key": "free-key"}
+    quotas, found = set(), []
+    for tier in ("free", "pro"):
+        harness.keys.seen["free-key"] = Holder("k1", "u1", frozenset(), tier)
+        for _ in range(3):
+            answer = await ask(harness, **keyed)
+            quotas.add((tier, answer.headers["ratelimit-policy"]))
+            found += harness.repeats._known.values()
+            harness.clock.advance(60)  # the answer is too old, and the long way taken
+    assert (harness.repeats.answered, len(harness.repeats), len(quotas)) == (0, 1, 2)
+    assert len(set(map(id, found))) == 2
 
 
 async def test_another_client_pays_from_its_own_quota(harness: Harness) -> None:
