@@ -210,7 +210,7 @@ def problem(error: CryptoVaultError, *, instance: str = "", trace_id: str = "") 
 def forget_way(error: BaseException | None) -> None:
     """Let go of the frames that an error has passed. They hold tasks, which hold the error: a cycle for each failure.
 
-    The garbage collector looks for those that are old every ten minutes only (kit.memory).
+    The garbage collector looks for those that have grown old once a minute at most (kit.memory).
     """
     while error is not None:
         error.__traceback__ = None
