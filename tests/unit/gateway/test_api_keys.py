@@ -323,7 +323,17 @@ async def test_a_tier_that_nobody_has_declared_leaves_a_key_with_each_route_s_ow
 async def test_what_guards_a_secret_keeps_its_own_rate() -> None:
     async with gateway(tiers=TIERS) as running:
         answer = await running.client.post("/api/auth/login", json={}, headers={"x-api-key": "pro-key"})
-    assert answer.headers["ratelimit-policy"] == '"key";q=20;w=60'
+    assert answer.headers["ratelimit-policy"] == '"ip";q=20;w=60'
+
+
+async def test_an_address_guesses_no_more_often_for_having_keys_and_tokens() -> None:
+    shown: list[dict[str, str]] = [{}, {"x-api-key": "free-key"}, {"x-api-key": "pro-key"}, USER, ADMIN]
+    async with gateway(tiers=TIERS) as running:
+        guess = partial(running.client.post, "/api/auth/login", json={})
+        answers = [await guess(headers=headers) for headers in shown]
+        account = await running.client.post("/api/auth/password", json={}, headers=USER)
+    assert [answer.headers["ratelimit"][:8] for answer in answers] == [f'"ip";r={left}' for left in (4, 3, 2, 1, 0)]
+    assert account.headers["ratelimit-policy"] == '"user";q=20;w=60'
 
 
 async def test_an_operation_that_costs_more_than_a_whole_budget_takes_all_of_it() -> None:
