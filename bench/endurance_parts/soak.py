@@ -16,6 +16,7 @@ WARM_UP_SHARE = 0.2  # of the time, in which allocators settle
 CANCELLED = 0.05
 SETS = 1500  # of symbols that are asked for; fewer than answers are kept, so that all of them are kept from the start
 HTTP1_SHARE = 0.2
+CROWD = 32  # that ask at a time at first
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,16 @@ class Soak:
         return Soaked(spent, self._sent / spent, self._tally, samples)
 
     async def _ask_all(self, kind: type[Http2Client] | type[Http1Client]) -> None:
-        """By chance the last question would first be asked after ten minutes, and until then memory would grow."""
+        """By chance the last question would first be asked after ten minutes, and until then memory would grow.
+
+        Many at a time, as after a moment in which the machine did something else: what that takes is kept, too.
+        """
+        await asyncio.gather(*(self._ask(kind, self._paths[first::CROWD]) for first in range(CROWD)))
+
+    async def _ask(self, kind: type[Http2Client] | type[Http1Client], paths: Sequence[str]) -> None:
         client = kind(self._port, self._headers)
         await client.connect()
-        for path in self._paths:
+        for path in paths:
             await client.request("GET", path)
         await client.close()
 

@@ -38,6 +38,7 @@ ATTEMPTS = 3
 PAUSES = Backoff(base=0.05, cap=0.5)  # seconds
 RETRY_SHARE, RETRY_MINIMUM = 0.2, 3
 HEDGE_SHARE = 0.05
+EXPIRED_SHARE = 0.9  # of the time that is left: the service itself may say a little earlier that it is over
 SLOW_SHARE = 0.5  # of an operation's time limit: from there on a call counts as slow
 CHECKED = 2  # replicas that are asked for the service's health, until one answers
 FIRST_LOOK_UP_SECONDS = 2.0
@@ -109,7 +110,8 @@ class Upstream:
         limit = time.monotonic() + operation.policy.timeout
         deadline = limit if deadline is None else min(limit, deadline)
         self.retries.count()
-        self.hedges.count()
+        if operation.verb == "GET":
+            self.hedges.count()
         pauses, tried = PAUSES.pauses(), list[Replica]()
         for _ in range(ATTEMPTS - 1):
             try:
@@ -224,17 +226,18 @@ class Upstream:
     def _note(
         self, operation: Operation, replica: Replica, seconds: float, timeout: float, probe: bool, verdict: Verdict
     ) -> None:
-        """Learn from a call. One that ran into a deadline of the client's says nothing against the replica."""
+        """Learn from a call. One that was cut short by the client's deadline says nothing, however it ended."""
         slow_from = operation.policy.timeout * SLOW_SHARE
-        expired = verdict is Verdict.AWAY and seconds >= timeout
-        telling = verdict in (Verdict.WELL, Verdict.FAULT) or expired  # a refused connection is quick
-        self.limit.leave(operation.name, seconds if telling else None)
+        expired = seconds >= timeout * EXPIRED_SHARE
         if expired and timeout < slow_from:
             verdict = Verdict.NONE
+        answered = verdict in (Verdict.WELL, Verdict.FAULT)
+        telling = answered or (expired and verdict is Verdict.AWAY)  # a refused connection is quick
+        self.limit.leave(operation.name, seconds if telling else None)
         replica.leave(probe, verdict, slow=seconds >= slow_from)
-        if verdict in (Verdict.WELL, Verdict.FAULT):
+        if answered:
             self._latencies.add(operation.name, seconds)
-        if verdict in (Verdict.FAULT, Verdict.AWAY):
+        if verdict in (Verdict.FAULT, Verdict.AWAY) or replica.breaker.doubted:
             self.balancer.heed(replica, verdict)
 
     def _named(self, error: CryptoVaultError) -> CryptoVaultError:

@@ -17,7 +17,7 @@ from services.gateway.limits.limiter import RateLimiter
 from services.gateway.limits.script import ORDER_LUA
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
-from services.gateway.pipeline.response_cache import Stored, Unwritten
+from services.gateway.pipeline.response_cache import Stored, Unwritten, cache_options
 from services.gateway.resilience.lag import LoopLag
 from services.gateway.resilience.statistics import export
 from services.gateway.server import HttpServer, check_ports, hypercorn_config
@@ -32,7 +32,7 @@ from services.gateway.workers.supervisor import Supervisor
 from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.boot import Runtime, Service
 from services.kit.bus import Bus
-from services.kit.cache import Cache, CacheOptions
+from services.kit.cache import Cache
 from services.kit.rpc import channel
 from services.kit.settings import SettingsError
 from services.kit.store import Store
@@ -129,13 +129,12 @@ def _limiter(runtime: Runtime, store: Store) -> RateLimiter:
 
 
 async def _cache(settings: Settings, runtime: Runtime, bus: Bus) -> Cache[Stored]:
-    options = CacheOptions(capacity=settings.cache_entries, jitter=0.0, load_timeout=60.0)
     cache: Cache[Stored] = await runtime.enter(
         Cache.open(
             "responses",
             bus=bus,
             replica=runtime.replica_id,
-            options=options,
+            options=cache_options(settings.cache_entries),
             codec=Unwritten(),
             clock=runtime.clock,
         )

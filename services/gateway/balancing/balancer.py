@@ -84,9 +84,10 @@ class Balancer:
         return any(replica.breaker.allows() for replica in self.replicas)
 
     def heed(self, replica: Replica, verdict: Verdict) -> None:
-        """A call has ended at a replica, and not well."""
-        if verdict is Verdict.AWAY:
+        """A call has ended at a replica, and not well: it failed, or too many there were slow."""
+        if replica.breaker.doubted:
             self._doubt.set()
+        if verdict is Verdict.AWAY:
             self._stale.set()
         if self._may_eject(replica):
             replica.record.eject()

@@ -13,7 +13,9 @@ FORESIGHT = 150_000  # ... and at most what the key was seen to use in this time
 class Account:
     """One key. Moments are microseconds of this process's clock."""
 
-    __slots__ = ("arrival", "balance", "key", "known", "lease", "measured", "ordered", "pace", "rule", "spent")
+    __slots__ = (
+        "arrival", "balance", "key", "known", "lease", "measured", "ordered", "owed", "pace", "rule", "spent",
+    )  # fmt: skip
 
     def __init__(self, key: str, rule: Rule, now: int) -> None:
         self.key = key
@@ -21,6 +23,7 @@ class Account:
         self.balance = 0  # units leased and not spent; below 0: spent, and Redis does not know yet
         self.known = 0  # the key's TAT when Redis last told it; the true one is never earlier
         self.arrival = 0  # the TAT of what was decided without Redis
+        self.owed = 0  # the same without the reserve: when time has paid for it
         self.ordered = False  # whether an order for this key is on its way
         self.lease = 0  # size of the last lease
         self.spent = 0  # units since `measured`
@@ -66,7 +69,19 @@ class Account:
         if decision.allowed:
             self.balance -= cost
             self.spent += cost
+            self.owed = max(self.owed, self.known, now) + cost * share.limit.interval
         return replace(decision, alone=True)
+
+    def debt(self, share: Share, now: int) -> int:
+        """Units that Redis is to hear of. What this replica's share of the rate has paid for meanwhile is forgotten:
+
+        it would have passed with Redis as well, and debited late it would keep the key waiting for as long as the
+        outage lasted.
+        """
+        if self.balance < 0:
+            unpaid = math.ceil(max(0, self.owed - max(self.known, now)) / share.limit.interval)
+            self.balance = max(self.balance, -unpaid)
+        return max(0, -self.balance)
 
     def next_lease(self, replicas: int, now: int) -> int:
         """How many units to lease ahead: none of what is small or strict, so that it is kept exactly."""

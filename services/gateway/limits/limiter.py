@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections import OrderedDict, deque
 from enum import Enum
+from itertools import islice
 
 from services.gateway.limits.account import Account
 from services.gateway.limits.counts import Counts, Outcome
@@ -104,6 +105,7 @@ class RateLimiter:
         """Tell Redis what it should hear by now."""
         if self.mode is Mode.RETURNING and self._now() - self._changed >= RETURN:
             self._enter(Mode.SHARED)
+        self._forgive()
         self._wake()
         if self._delivery is not None:
             await asyncio.wait([self._delivery])
@@ -183,12 +185,25 @@ class RateLimiter:
         while self._waiting and len(lines) < MAX_KEYS:
             account = next(iter(self._waiting))
             self._debtors.pop(account, None)
-            lines.append(want(account, self._waiting.pop(account), account.next_lease(self.replicas, now)))
+            lease = account.next_lease(self.replicas, now)
+            lines.append(want(account, self._waiting.pop(account), self._debt(account, now), lease))
         while self._debtors and len(lines) < MAX_KEYS:
             account, _ = self._debtors.popitem()
-            if account.balance < 0:
-                lines.append(want(account, [], 0))
+            due = self._debt(account, now)
+            if due:
+                lines.append(want(account, [], due, 0))
         return lines
+
+    def _debt(self, account: Account, now: int) -> int:
+        return account.debt(share(account.rule, self.replicas), now)
+
+    def _forgive(self) -> None:
+        """Forget those whose debts time has paid for, the oldest first: an outage may last for days."""
+        now = self._now()
+        for account in list(islice(self._debtors, MAX_KEYS)):
+            del self._debtors[account]
+            if self._debt(account, now):
+                self._debtors[account] = None
 
     async def _send(self, order: Order) -> list[int] | None:
         try:

@@ -54,11 +54,10 @@ class Order:
         return [replica, self.number, *(number for line in self.lines for number in line.args())]
 
 
-def want(account: Account, waiters: list[Waiter], lease: int) -> Line:
-    """The line for requests that wait, debts and a lease, of which each may be missing.
+def want(account: Account, waiters: list[Waiter], due: int, lease: int) -> Line:
+    """The line for requests that wait, a debt and a lease, of which each may be missing.
 
     Units that are still there do not count: others may spend them before Redis has answered.
     """
     costs = [waiter.cost for waiter in waiters if not waiter.future.done()]
-    due = max(0, -account.balance)
     return Line(account, waiters, due=due, least=min(costs, default=0), most=sum(costs) + lease)

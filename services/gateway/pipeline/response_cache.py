@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Route
-from services.kit.cache import MISSING, Cache
+from services.kit.cache import MISSING, Cache, CacheOptions
 from services.kit.clock import Clock
 
 MAX_KEY_LENGTH = 1024  # of path and query; longer ones are asked for once in a lifetime
@@ -47,6 +47,11 @@ class Unwritten:
     def decode(self, data: bytes) -> Stored:
         """Raises ValueError."""
         raise ValueError("kept answers do not leave the process")
+
+
+def cache_options(entries: int) -> CacheOptions:
+    """For the cache that keeps so many answers: how old they are is looked at here alone."""
+    return CacheOptions(capacity=entries, local_ttl=KEPT_SECONDS, jitter=0.0, load_timeout=60.0)
 
 
 class ResponseCache:

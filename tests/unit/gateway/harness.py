@@ -26,7 +26,7 @@ from services.gateway.limits.limiter import RateLimiter
 from services.gateway.openapi.document import openapi_document
 from services.gateway.pages import docs_site, own_routes
 from services.gateway.pipeline.repeats import Repeats
-from services.gateway.pipeline.response_cache import Stored, Unwritten
+from services.gateway.pipeline.response_cache import Stored, Unwritten, cache_options
 from services.gateway.site import Site
 from services.gateway.sockets.polling import Polling
 from services.gateway.sockets.target import Target, forwarding_session
@@ -35,7 +35,7 @@ from services.gateway.transcoding.catalog import Operation, default_descriptors,
 from services.gateway.upstreams import Upstreams
 from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.api_keys import refusal
-from services.kit.cache import Cache, CacheOptions
+from services.kit.cache import Cache
 from services.kit.caller import Caller, caller_of
 from services.kit.errors import AlreadyExists, FieldError, InvalidInput, NotFound, Unauthenticated, Unavailable
 from services.kit.health import Health
@@ -285,7 +285,7 @@ async def gateway(
             **(further or {}),
         }
         upstreams = await stack.enter_async_context(Upstreams.open(addresses, clock))
-        cache: Cache[Stored] = Cache("responses", options=CacheOptions(jitter=0.0), codec=Unwritten(), clock=clock)
+        cache: Cache[Stored] = Cache("responses", options=cache_options(1000), codec=Unwritten(), clock=clock)
         health, limiter = Health(clock), RateLimiter(AwayRedis(), clock)
         verifier, keys = FakeVerifier(), FakeKeys()
         health.mark_started()

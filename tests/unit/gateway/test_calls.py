@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from services.gateway.upstreams import Upstream
 from services.kit.breaker import State
 from services.kit.caller import Caller
 from services.kit.clock import SystemClock
-from services.kit.errors import DeadlineExceeded, NotFound, Unavailable
+from services.kit.errors import CryptoVaultError, DeadlineExceeded, NotFound, Unavailable
 from tests.unit.gateway.harness import OPERATIONS, USER, Harness
 
 REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
@@ -59,6 +60,26 @@ async def test_a_deadline_of_the_client_ends_the_call_and_says_nothing_against_t
             await get(upstream, deadline=time.monotonic() + 0.05)
         assert time.monotonic() - began < 2.0
     assert upstream.balancer.state is State.CLOSED
+
+
+async def test_calls_cut_short_by_clients_leave_the_limit_of_all_as_it_is(
+    harness: Harness, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float | None] = []
+    monkeypatch.setattr(upstream.limit, "leave", lambda _, seconds: told.append(seconds))
+    await get(upstream)
+    harness.prices.delay = 3.0
+    with pytest.raises(DeadlineExceeded):
+        await get(upstream, deadline=time.monotonic() + 0.02)
+    assert (told[0] is not None, told[1:]) == (True, [None])
+
+
+async def test_writes_leave_no_hedges_to_reads(harness: Harness) -> None:
+    async with Upstream.open("auth", harness.addresses["auth"], SystemClock(), hedge_share=0.5) as auth:
+        for _ in range(10):
+            with suppress(CryptoVaultError):
+                await get(auth, "Login")
+        assert not auth.hedges.spend()
 
 
 async def test_a_read_that_takes_unusually_long_is_asked_a_second_time(harness: Harness, upstream: Upstream) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from opentelemetry.metrics import CallbackOptions
 
 from services.gateway.limits.counts import Counts, Outcome
@@ -203,6 +204,34 @@ async def test_a_redis_that_is_back_first_hears_what_it_knew_then_what_passed_an
     assert modes == [Mode.RETURNING, Mode.RETURNING, Mode.SHARED, Mode.SHARED]
     assert heard[0] == (["cv:limit:small:ip:a"], 0)
     assert heard[-1][1] == 2  # the third was in the order that was repeated
+
+
+@pytest.mark.parametrize(("at_last", "due"), [(1, 0), (60, 59)])
+async def test_after_an_outage_only_what_time_has_not_paid_for_is_debited(at_last: int, due: int) -> None:
+    redis, clock = GivingRedis(), FakeClock()
+    limiter = RateLimiter(redis, clock)
+    redis.away = True
+    for requests in [1] * 600 + [at_last]:
+        clock.advance(1.0)
+        assert all([(await limiter.check(SMALL, "ip:a")).allowed for _ in range(requests)])
+    redis.away = False
+    for _ in range(3):
+        await limiter.tick()
+        clock.advance(1.0)
+    assert (limiter.mode, redis.due()) == (Mode.SHARED, due)
+
+
+async def test_an_outage_leaves_nothing_of_those_whose_debts_are_paid_for() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(AwayRedis(), clock)
+    for number in range(700):
+        await limiter.check(SMALL, f"ip:{number}")
+    await limiter.tick()
+    owing = len(limiter._debtors)
+    clock.advance(2.0)
+    for _ in range(2):
+        await limiter.tick()
+    assert (owing, len(limiter._debtors)) == (700, 0)
 
 
 async def test_a_redis_that_has_forgotten_the_replica_is_told_before_it_decides() -> None:

@@ -106,6 +106,16 @@ async def test_a_slow_read_is_asked_a_second_time_at_another_replica() -> None:
         assert [server.calls - count for server, count in zip(made.servers, before, strict=True)] == [1, 1]
 
 
+async def test_one_that_was_too_slow_is_used_again_when_it_answers_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with service(servers=2) as made:
+        monkeypatch.setattr("services.gateway.upstreams.SLOW_SHARE", 0.0)
+        while all(replica.fit for replica in made.replicas):
+            await made.call()
+        monkeypatch.undo()
+        await eventually(lambda: all(replica.fit for replica in made.replicas))
+        assert (made.replicas[0].breaker.opened, made.replicas[1].breaker.opened) in {(0, 1), (1, 0)}
+
+
 async def test_one_that_is_nowhere_costs_no_client_anything() -> None:
     async with service(servers=2, away=1) as made:
         for _ in range(5):

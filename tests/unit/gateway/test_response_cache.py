@@ -34,6 +34,19 @@ async def test_beyond_the_stale_time_all_wait_for_one_call(harness: Harness) -> 
     assert {answer.headers["age"] for answer in answers} == {"0"}
 
 
+async def test_what_is_asked_for_now_and_then_keeps_its_place(harness: Harness) -> None:
+    async def age() -> str:
+        return str((await harness.client.get("/api/symbols")).headers["age"])
+
+    await age()
+    for _ in range(20):
+        harness.clock.advance(7.0)  # past its time of 5 s, and within the grace
+        assert await age() == "7"
+        async with asyncio.timeout(5):
+            while await age() != "0":
+                await asyncio.sleep(0.005)
+
+
 async def test_without_a_stale_share_nothing_stale_is_sent() -> None:
     async with gateway(cache_stale_share=0.0) as harness:
         await harness.client.get(PATH)
