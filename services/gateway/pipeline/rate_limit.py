@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Mapping
 from functools import lru_cache, partial
 from typing import Protocol
 
+from cryptovault.gateway.v1.policy_pb2 import Policy as Declared
+
 from services.gateway.limits.counts import Counts, Outcome
 from services.gateway.limits.gcra import Decision, Limit, Rule
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Headers
@@ -41,7 +43,7 @@ class RateLimit:
     """Enforces a route's rate for each user, or each address where nobody is signed in.
 
     An API key has one budget for all routes instead, that of its tier, of which each operation takes its cost. What
-    guards a secret keeps its own rate.
+    guards a secret keeps its own rate, and counts for the address where nobody has to be signed in.
 
     factor: scales all rates.
     shadow: count and tell, but let everything pass.
@@ -72,7 +74,7 @@ class RateLimit:
         if exchange.caller.tier in self._tiers and not rule.strict:
             rule = self._tiers[exchange.caller.tier]
             cost = min(route.policy.cost, rule.limit.count)
-        kind, subject = subject_of(exchange)
+        kind, subject = address_of(exchange) if _anybody_may_try(route.policy) else subject_of(exchange)
         key = f"{kind}:{subject}"
         exchange.charge = partial(self._charge, rule, key, cost, kind, policy_field(kind, rule.limit))
         decision = self._limiter.decide(rule, key, cost)
@@ -131,7 +133,17 @@ def subject_of(exchange: Exchange) -> tuple[str, str]:
         return "key", caller.key_id
     if caller.user_id:
         return "user", caller.user_id
+    return address_of(exchange)
+
+
+def address_of(exchange: Exchange) -> tuple[str, str]:
+    """The address's quota, whoever else is known."""
     return "ip", network_of(exchange.client_ip)
+
+
+def _anybody_may_try(policy: Policy) -> bool:
+    """Whether secrets are guessed here: who has many tokens and keys would have as many guesses."""
+    return policy.fail_closed and policy.access == Declared.PUBLIC
 
 
 def fields(kind: str, limit: Limit, decision: Decision) -> Headers:
