@@ -9,6 +9,7 @@ an address shows that has shown many wrong credentials.
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -18,7 +19,7 @@ from services.gateway.tasks import started
 from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, digest_of, parse, refusal
 from services.kit.clock import Clock
-from services.kit.errors import Unauthenticated, Unavailable
+from services.kit.errors import TooManyRequests, Unavailable
 from services.kit.revocations import Revocations
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ REFUSED_SECONDS = 60.0  # a key that auth refused will not come to life
 TIMEOUT = 2.0  # seconds that auth has to answer
 MAX_KNOWN = 50_000  # keys
 MAX_REFUSED = 10_000  # keys
-MAX_FLIGHTS = 64  # keys asked for at a time because requests wait for them
+MAX_FLIGHTS = 64  # keys at a time that requests wait for, asked for or waiting for their turn
 
 ANY_EPOCH = 2**63  # of a key: it outlives what ends its owner's sessions
 
@@ -100,21 +101,24 @@ class ApiKeys:
         if len(self._flights) - len(self._refreshes) >= MAX_FLIGHTS and key.digest not in self._flights:
             raise Unavailable("too many API keys are being checked", retry_after=RETRY_SECONDS)
         try:
-            return await asyncio.shield(self._fly(key))
-        except Unauthenticated:
-            self._wrong.count(address)
-            raise
+            return await asyncio.shield(self._fly(key, address))
+        except TooManyRequests:  # that was for the address that showed the key first, which may be another
+            return await self.resolve(text, address)
 
     def _is_refused(self, key: ApiKey) -> bool:
         if self._revocations.concern("", key.key_id, ANY_EPOCH):
             return True
         return self._refused.get(key.digest, 0.0) > self._clock.time()
 
-    def _fly(self, key: ApiKey) -> asyncio.Task[Holder]:
-        """The question under way for this key, which all who want the answer share."""
+    def _fly(self, key: ApiKey, address: str | None = None) -> asyncio.Task[Holder]:
+        """The question under way for this key, which all who want the answer share.
+
+        address: whose guess it would be; None: the key was good before.
+        """
         flight = self._flights.get(key.digest)
         if flight is None:
-            flight = self._flights[key.digest] = started(self._ask(key))
+            question = self._ask(key) if address is None else self._wrong.guard(address, partial(self._ask, key))
+            flight = self._flights[key.digest] = started(question)
             flight.add_done_callback(lambda _: self._land(key.digest))
         return flight
 

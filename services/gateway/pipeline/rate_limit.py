@@ -137,7 +137,7 @@ def subject_of(exchange: Exchange) -> tuple[str, str]:
 
 
 def address_of(exchange: Exchange) -> tuple[str, str]:
-    """The address's quota, whoever else is known."""
+    """The quota of the address, whoever asks from there."""
     return "ip", network_of(exchange.client_ip)
 
 
