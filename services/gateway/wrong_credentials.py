@@ -1,7 +1,7 @@
 """Counts wrong credentials, so that guessing and forging cost little: a token to verify, or a key to ask auth about.
 
-A key counts as wrong until auth has answered: so parallel guesses gain nothing. Nobody is refused for that; where as many
-are under way as may still be wrong, the next one waits for its turn.
+A key counts as wrong until auth has answered: so parallel guesses gain nothing. Nobody is refused for that; where as
+many are under way as may still be wrong, the next one waits for its turn.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Collection
 
-from services.gateway.pipeline.exchange import Answer, Exchange, Handler
+from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
@@ -13,31 +13,36 @@ MAX_AGE = b"600"  # seconds that a browser may keep the permission
 
 
 class Cors:
-    """Answers preflights and marks answers for the allowed origins; "*" allows all of them, without credentials."""
+    """Answers preflights and marks answers for the allowed origins; "*" allows all of them, without credentials.
+
+    A cache may give an answer to another origin. So with "*" every answer is marked, also for those who name no origin;
+    where origins are named, every answer says that it differs.
+    """
 
     def __init__(self, handler: Handler, origins: Collection[str]) -> None:
         self._next = handler
         self._origins = frozenset(origins)
-        # Every answer says so then, or a cache would give one without the mark to an origin that is allowed.
-        self._differs = bool(self._origins) and "*" not in self._origins
+        self._open = "*" in self._origins
+        self._always = _marks(b"*") if self._open else [(b"vary", b"origin")] if self._origins else []
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on, or answer its preflight."""
-        if self._differs:
-            exchange.answer_headers.append((b"vary", b"origin"))
+        exchange.answer_headers += self._always
         if b"origin" not in exchange.headers or not self._allows(origin := exchange.text(b"origin")):
             return self._next(exchange)
-        allowed = b"*" if "*" in self._origins else origin.encode("latin-1")
-        exchange.answer_headers += [
-            (b"access-control-allow-origin", allowed),
-            (b"access-control-expose-headers", ANSWER_HEADERS),
-        ]
+        if not self._open:
+            exchange.answer_headers += _marks(origin.encode("latin-1"))
         if exchange.method == "OPTIONS" and b"access-control-request-method" in exchange.headers:
             return _preflight()
         return self._next(exchange)
 
     def _allows(self, origin: str) -> bool:
-        return "*" in self._origins or origin in self._origins
+        return self._open or origin in self._origins
+
+
+def _marks(origin: bytes) -> Headers:
+    """What tells a browser that the origin may read the answer."""
+    return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", ANSWER_HEADERS)]
 
 
 async def _preflight() -> Answer:

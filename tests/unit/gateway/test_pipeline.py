@@ -245,6 +245,19 @@ async def test_cors_is_for_the_named_origins_only() -> None:
     assert all("origin" in answer.headers["vary"] for answer in (allowed, refused, same))  # or caches would mix them up
 
 
+async def test_cors_for_all_origins_is_on_every_answer_for_a_cache_may_give_it_to_any() -> None:
+    async with gateway(cors_origins=("*",)) as harness:
+        preflight = {"origin": "https://app.example", "access-control-request-method": "POST"}
+        answers = [
+            await harness.client.options("/api/auth/login", headers=preflight),
+            await harness.client.get("/api/prices", headers={"origin": "https://app.example"}),
+            *[await harness.client.get(path) for path in ("/api/prices", "/api/prices", "/api/prices/NOPE-USD")],
+        ]
+    assert [answer.status_code for answer in answers] == [204, 200, 200, 200, 404]
+    assert {answer.headers["access-control-allow-origin"] for answer in answers} == {"*"}
+    assert all("etag" in answer.headers["access-control-expose-headers"] for answer in answers)
+
+
 async def test_ping_answers_and_ready_and_live_follow_the_process(harness: Harness) -> None:
     for path, status in (("/ping", "ok"), ("/live", "live"), ("/ready", "ready")):
         answer = await harness.client.get(path)
