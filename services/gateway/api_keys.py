@@ -16,10 +16,10 @@ import grpc
 from cryptovault.auth.v1.auth_service_pb2 import ResolveApiKeyRequest, ResolveApiKeyResponse
 
 from services.gateway.tasks import started
-from services.gateway.wrong_credentials import WrongCredentials
+from services.gateway.wrong_credentials import TooManyWrong, WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, digest_of, parse, refusal
 from services.kit.clock import Clock
-from services.kit.errors import TooManyRequests, Unavailable
+from services.kit.errors import Unavailable
 from services.kit.revocations import Revocations
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class ApiKeys:
     async def resolve(self, text: str, address: str) -> Holder:
         """The holder of a key shown by a client of this address.
 
-        Raises Unauthenticated, TooManyRequests for whoever shows many wrong credentials, and Unavailable when auth
+        Raises Unauthenticated, TooManyWrong for whoever shows many wrong credentials, and Unavailable when auth
         cannot be asked about a key that is not known.
         """
         key = parse(text)
@@ -102,7 +102,7 @@ class ApiKeys:
             raise Unavailable("too many API keys are being checked", retry_after=RETRY_SECONDS)
         try:
             return await asyncio.shield(self._fly(key, address))
-        except TooManyRequests:  # that was for the address that showed the key first, which may be another
+        except TooManyWrong:  # that was for the address that showed the key first, which may be another
             return await self.resolve(text, address)
 
     def _is_refused(self, key: ApiKey) -> bool:

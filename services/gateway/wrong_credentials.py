@@ -19,6 +19,14 @@ MOST = Limit(20, 60)  # from one address; then nothing that is new is looked at
 MAX_ADDRESSES = 10_000  # of which they are counted
 
 
+class TooManyWrong(TooManyRequests):
+    """An address has shown so many wrong credentials that it has to wait."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__("too many wrong tokens or API keys", retry_after=decision.retry_after)
+        self.decision = decision
+
+
 class WrongCredentials:
     """Wrong access tokens and API keys by address, counted together (GCRA)."""
 
@@ -31,7 +39,7 @@ class WrongCredentials:
     async def guard(self, address: str, find_out: Callable[[], Awaitable[T]]) -> T:
         """What is found out about a credential. It is wrong, and counted, if that raises Unauthenticated.
 
-        At most as many are under way as may still be wrong. Raises TooManyRequests where that is none.
+        At most as many are under way as may still be wrong. Raises TooManyWrong where that is none.
         """
         while (others := self._under_way[address]) and not self._decide(address, others + 1).allowed:
             await self._ended.wait()
@@ -46,10 +54,10 @@ class WrongCredentials:
             self._end(address)
 
     def check(self, address: str) -> None:
-        """Raise TooManyRequests for an address that has shown too many."""
+        """Raise TooManyWrong for an address that has shown too many."""
         decision = self._decide(address)
         if not decision.allowed:
-            raise TooManyRequests("too many wrong tokens or API keys", retry_after=decision.retry_after)
+            raise TooManyWrong(decision)
 
     def count(self, address: str) -> None:
         """Count one."""

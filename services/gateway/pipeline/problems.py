@@ -7,8 +7,10 @@ import msgspec
 
 from services.gateway.errors import ClientGone
 from services.gateway.pipeline.exchange import PROBLEM, Answer, Exchange, Handler
+from services.gateway.pipeline.rate_limit import fields
 from services.gateway.pipeline.tracing import inside_trace
 from services.gateway.resilience.criticality import Overloaded
+from services.gateway.wrong_credentials import MOST, TooManyWrong
 from services.kit import telemetry
 from services.kit.errors import CryptoVaultError, Internal, forget_way, problem
 
@@ -46,6 +48,8 @@ def problem_answer(error: CryptoVaultError, exchange: Exchange) -> Answer:
     headers = [(b"content-type", PROBLEM), (b"cache-control", b"no-store")]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
+    if isinstance(error, TooManyWrong):
+        headers += fields("ip", MOST, error.decision)
     if error.status == 401 and all(name != b"www-authenticate" for name, _ in exchange.answer_headers):
         headers.append((b"www-authenticate", CHALLENGE))
     body = problem(error, instance=exchange.path, trace_id=exchange.trace_id)

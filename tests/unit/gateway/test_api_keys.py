@@ -12,9 +12,9 @@ from grpc.aio import Metadata
 from services.gateway.api_keys import FRESH_SECONDS, MAX_FLIGHTS, REFUSED_SECONDS, ApiKeys, Holder
 from services.gateway.settings import Settings
 from services.gateway.transcoding.catalog import Rate
-from services.gateway.wrong_credentials import MOST, WrongCredentials
+from services.gateway.wrong_credentials import MOST, TooManyWrong, WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, generate
-from services.kit.errors import TooManyRequests, Unauthenticated, Unavailable
+from services.kit.errors import Unauthenticated, Unavailable
 from services.kit.revocations import Revocations, Revoked
 from services.kit.settings import SettingsError
 from services.kit.testing import FakeClock
@@ -201,7 +201,7 @@ async def test_whoever_guesses_is_told_to_wait_and_others_are_served(world: Worl
     for _ in range(MOST.count):
         with pytest.raises(Unauthenticated):
             await world.keys.resolve(generate()[0], HOME)
-    with pytest.raises(TooManyRequests) as caught:
+    with pytest.raises(TooManyWrong) as caught:
         await world.keys.resolve(generate()[0], HOME)
     text, _ = world.auth.issue()
     assert await world.keys.resolve(text, "192.0.2.8") == await world.keys.resolve(text, HOME)
@@ -217,7 +217,7 @@ async def test_whoever_guesses_many_keys_at_once_has_no_more_guesses(world: Worl
     answers = await resolved(world, [generate()[0] for _ in range(MAX_FLIGHTS)])
     kinds = [type(answer) for answer in answers]
     assert (kinds.count(Unauthenticated), world.auth.questions) == (MOST.count, MOST.count)
-    assert kinds.count(TooManyRequests) == MAX_FLIGHTS - MOST.count
+    assert kinds.count(TooManyWrong) == MAX_FLIGHTS - MOST.count
 
 
 async def test_an_address_is_not_refused_because_many_good_keys_are_asked_for_at_once(world: World) -> None:
@@ -242,13 +242,13 @@ async def test_who_waits_for_the_same_key_as_somebody_who_guesses_is_not_refused
     await settle()
     world.auth.gate.set()
     *_, guesser, other = await asyncio.gather(*waiting, return_exceptions=True)
-    assert (type(guesser), type(other)) == (TooManyRequests, Holder)
+    assert (type(guesser), type(other)) == (TooManyWrong, Holder)
 
 
 async def test_wrong_tokens_count_as_wrong_keys_do(world: World) -> None:
     for _ in range(MOST.count):
         world.wrong.count(HOME)
-    with pytest.raises(TooManyRequests):
+    with pytest.raises(TooManyWrong):
         await world.keys.resolve(world.auth.issue()[0], HOME)
     assert world.auth.questions == 0
 

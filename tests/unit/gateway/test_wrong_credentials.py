@@ -3,9 +3,11 @@
 import pytest
 
 from services.gateway.wrong_credentials import MAX_ADDRESSES, MOST, WrongCredentials
+from services.kit.api_keys import generate
 from services.kit.errors import TooManyRequests
 from services.kit.testing import FakeClock
-from tests.unit.gateway.harness import ADMIN, USER, Harness
+from tests.unit.gateway.harness import ADMIN, USER, Harness, gateway
+from tests.unit.gateway.test_api_keys import World
 
 PERSONAL, PUBLIC = "/api/auth/me", "/api/prices"
 HOME = "192.0.2.7"
@@ -26,6 +28,19 @@ async def test_after_so_many_forged_tokens_no_new_one_is_verified(harness: Harne
     assert harness.verifier.in_vain == MOST.count
     harness.clock.advance(3)
     assert (await harness.client.get(PERSONAL, headers=USER)).status_code == 200
+
+
+@pytest.mark.parametrize("shown", [USER, {"x-api-key": generate()[0]}])
+async def test_a_refusal_tells_how_many_may_be_wrong(shown: dict[str, str]) -> None:
+    world = World()
+    for _ in range(MOST.count):
+        world.wrong.count(HOME)
+    async with gateway(keys=world.keys, wrong=world.wrong) as running:
+        refused = await running.client.get(PERSONAL, headers=shown)
+        public = await running.client.get(PUBLIC, headers=shown)
+    assert (refused.status_code, refused.headers["ratelimit-policy"]) == (429, '"ip";q=20;w=60')
+    assert refused.headers["ratelimit"] == '"ip";r=0;t=60'
+    assert (public.status_code, public.headers["ratelimit-policy"]) == (200, '"ip";q=60;w=60')
 
 
 async def test_a_token_seen_before_is_not_affected_though_it_may_count_no_longer(harness: Harness) -> None:
