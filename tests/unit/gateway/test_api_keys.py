@@ -12,7 +12,7 @@ from grpc.aio import Metadata
 from services.gateway.api_keys import FRESH_SECONDS, MAX_FLIGHTS, REFUSED_SECONDS, ApiKeys, Holder
 from services.gateway.settings import Settings
 from services.gateway.transcoding.catalog import Rate
-from services.gateway.wrong_credentials import MOST, TooManyWrong, WrongCredentials
+from services.gateway.wrong_credentials import WrongCredentials
 from services.kit.api_keys import KEPT_SECONDS, ApiKey, generate
 from services.kit.errors import Unauthenticated, Unavailable
 from services.kit.revocations import Revocations, Revoked
@@ -195,62 +195,6 @@ async def test_a_wrong_key_is_asked_for_once_in_a_minute(world: World) -> None:
     with pytest.raises(Unauthenticated):
         await world.keys.resolve(text, HOME)
     assert world.auth.questions == 2
-
-
-async def test_whoever_guesses_is_told_to_wait_and_others_are_served(world: World) -> None:
-    for _ in range(MOST.count):
-        with pytest.raises(Unauthenticated):
-            await world.keys.resolve(generate()[0], HOME)
-    with pytest.raises(TooManyWrong) as caught:
-        await world.keys.resolve(generate()[0], HOME)
-    text, _ = world.auth.issue()
-    assert await world.keys.resolve(text, "192.0.2.8") == await world.keys.resolve(text, HOME)
-    assert (caught.value.retry_after, world.auth.questions) == (3.0, MOST.count + 1)
-
-
-async def resolved(world: World, texts: list[str]) -> list[object]:
-    """What comes of keys that one address shows at the same time."""
-    return await asyncio.gather(*(world.keys.resolve(text, HOME) for text in texts), return_exceptions=True)
-
-
-async def test_whoever_guesses_many_keys_at_once_has_no_more_guesses(world: World) -> None:
-    answers = await resolved(world, [generate()[0] for _ in range(MAX_FLIGHTS)])
-    kinds = [type(answer) for answer in answers]
-    assert (kinds.count(Unauthenticated), world.auth.questions) == (MOST.count, MOST.count)
-    assert kinds.count(TooManyWrong) == MAX_FLIGHTS - MOST.count
-
-
-async def test_an_address_is_not_refused_because_many_good_keys_are_asked_for_at_once(world: World) -> None:
-    await resolved(world, [generate()[0] for _ in range(MOST.count - 1)])
-    answers = await resolved(world, [world.auth.issue()[0] for _ in range(MAX_FLIGHTS)])
-    assert [type(answer) for answer in answers] == [Holder] * MAX_FLIGHTS
-
-
-async def test_a_key_that_cannot_be_asked_for_is_not_counted(world: World) -> None:
-    world.auth.away = True
-    answers = await resolved(world, [generate()[0] for _ in range(MAX_FLIGHTS)])
-    assert {type(answer) for answer in answers} == {Unavailable}
-    world.auth.away = False
-    assert await world.keys.resolve(world.auth.issue()[0], HOME)
-
-
-async def test_who_waits_for_the_same_key_as_somebody_who_guesses_is_not_refused_with_them(world: World) -> None:
-    text, _ = world.auth.issue()
-    world.auth.gate.clear()
-    shown = [*((generate()[0], HOME) for _ in range(MOST.count)), (text, HOME), (text, "192.0.2.8")]
-    waiting = [asyncio.create_task(world.keys.resolve(*item)) for item in shown]
-    await settle()
-    world.auth.gate.set()
-    *_, guesser, other = await asyncio.gather(*waiting, return_exceptions=True)
-    assert (type(guesser), type(other)) == (TooManyWrong, Holder)
-
-
-async def test_wrong_tokens_count_as_wrong_keys_do(world: World) -> None:
-    for _ in range(MOST.count):
-        world.wrong.count(HOME)
-    with pytest.raises(TooManyWrong):
-        await world.keys.resolve(world.auth.issue()[0], HOME)
-    assert world.auth.questions == 0
 
 
 async def test_so_many_keys_are_asked_for_at_a_time(world: World) -> None:
