@@ -1,6 +1,7 @@
 """WebSockets over HTTP/2 (RFC 8441): Hypercorn's own, on a stream of ours."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -34,7 +35,7 @@ class WebSocketStream:
         self.body_patience: Patience | None = None
         self.stall_patience: Patience | None = None
         self.owes_body = False  # it may be silent for as long as it likes; the socket has pings of its own
-        self._inbox: list[bytes] = []
+        self._inbox: deque[bytes] = deque()
         self._gone = False
         self.answered = False
         self._changed = asyncio.Event()
@@ -57,12 +58,16 @@ class WebSocketStream:
     def on_data(self, data: bytes, ended: bool) -> None:
         """A part of what the client says; it may say as much again when the application has taken it."""
         self.ended = ended
-        self._inbox.append(data)
+        if data:
+            self._inbox.append(data)
+        if self.answered:
+            self._drop_inbox()
         self._changed.set()
 
     def on_closed(self) -> None:
         """The stream has ended."""
         self._gone = True
+        self._drop_inbox()
         self._changed.set()
         self._writable.set()
 
@@ -103,16 +108,23 @@ class WebSocketStream:
     async def _pump(self, socket: WSStream) -> None:
         """Hand what the client says to the socket, until one of them has had enough."""
         while not (self._gone or self.answered):
-            inbox, self._inbox = self._inbox, []
-            for data in inbox:
-                if data:
-                    await socket.handle(stock.Data(self.stream_id, data))
-                    self._sender.acknowledge(self.stream_id, len(data))
-            if self.ended and not self._inbox:
+            if self._inbox:
+                await socket.handle(stock.Data(self.stream_id, self._take()))
+            elif self.ended:
                 return
-            self._changed.clear()
-            if not (self._inbox or self._gone or self.answered):
+            else:
+                self._changed.clear()
                 await self._changed.wait()
+
+    def _take(self) -> bytes:
+        data = self._inbox.popleft()
+        self._sender.acknowledge(self.stream_id, len(data))  # now: the socket may keep it for ever
+        return data
+
+    def _drop_inbox(self) -> None:
+        """Give back to the connection's window what nobody will take."""
+        self._sender.acknowledge(self.stream_id, sum(map(len, self._inbox)))
+        self._inbox.clear()
 
     async def _send(self, event: stock.Event) -> None:
         with suppress(ClientGone):
@@ -137,6 +149,7 @@ class WebSocketStream:
         if self.answered or self._gone:
             return
         self.answered = True
+        self._drop_inbox()
         self._changed.set()
         with suppress(ClientGone):
             self._sender.send_data(self.stream_id, b"", ended=True)

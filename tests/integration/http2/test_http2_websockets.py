@@ -8,14 +8,16 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from tests.integration.http2.app import asked
+from tests.integration.http2.app import App, asked
 from tests.unit.gateway_http2.wire import (
     DATA,
     GET,
+    POST,
     Wire,
     data,
     headers,
     path,
+    reset,
     serving,
 )  # fmt: skip
 
@@ -41,11 +43,11 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
 
 
-def connect(target: str = "/chat") -> bytes:
+def connect(target: str = "/chat", stream: int = 1) -> bytes:
     fields = [
         (":method", "CONNECT"), (":protocol", "websocket"), *path(target)[1:], ("sec-websocket-version", "13"),
     ]  # fmt: skip
-    return headers(1, fields, end=False)
+    return headers(stream, fields, end=False)
 
 
 class Socket:
@@ -113,3 +115,38 @@ async def test_a_websocket_ends_with_its_client() -> None:
             while not codes:
                 await asyncio.sleep(0.01)
     assert codes == [1006]
+
+
+class Deaf(App):
+    """The application of these tests, with a WebSocket that listens to nobody."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return await super().__call__(scope, receive, send)
+        await send({"type": "websocket.accept"})
+        await self.go_on.wait()
+        return None
+
+
+async def test_what_a_websocket_has_not_taken_is_not_lost_from_the_connection_s_window() -> None:
+    message = Connection(ConnectionType.CLIENT).send(BytesMessage(bytes(16_000)))
+    async with serving(Deaf()) as server:
+        wire = await Wire.connect(server.port)
+        for stream in range(1, 20, 2):
+            wire.send(connect(stream=stream))
+            assert await wire.begun(stream) == 200
+            wire.send(*[data(stream, message)] * 64, reset(stream))
+            assert await wire.alive()
+        wire.send(headers(21, path("/echo", POST), end=False), *[data(21, bytes(16_000))] * 60, data(21, b"", end=True))
+        assert await wire.answer(21) == (200, b"960000")
+
+
+async def test_what_follows_the_close_frame_is_nobody_s_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(echo) as server:
+        wire = await Wire.connect(server.port)
+        wire.send(connect())
+        assert await wire.begun(1) == 200
+        wire.send(data(1, Connection(ConnectionType.CLIENT).send(CloseConnection(1000))), data(1, b"and more"))
+        await wire.answer(1)
+        assert await wire.alive()
+    assert caplog.records == []
