@@ -291,8 +291,15 @@ class Http1Connection(asyncio.Protocol):
             self.transport.close()
         elif self.transport.can_write_eof():
             self.transport.write_eof()
-            self.engine.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.engine.loop.call_later(LINGER_SECONDS, self._stop_lingering)
         elif more:
             self.engine.loop.call_later(LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()
+
+    def _stop_lingering(self) -> None:
+        """What is still on its way to the client would be thrown away; `check` ends those that do not read it."""
+        if self.transport.get_write_buffer_size():
+            self.engine.loop.call_later(LINGER_SECONDS, self._stop_lingering)
+        else:
+            self.transport.abort()

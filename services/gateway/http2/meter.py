@@ -85,7 +85,7 @@ class FrameMeter:
     def _walk(self, data: bytes) -> tuple[int, int]:
         """Go from frame to frame. Returns the cost in control frames, and the resets."""
         control = resets = 0
-        self._opened.clear()
+        self._opened[:] = self._opened[-1:] if self._in_block() else ()  # nobody else knows of that stream yet
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
             length_and_kind, flags, stream = _frame_header.unpack_from(data, position)
@@ -95,6 +95,7 @@ class FrameMeter:
             self._kind, self._flags = kind, flags
             if kind == HEADERS:
                 control -= EARNED_BY_REQUEST
+                self.block_since = None
                 self._note(stream & STREAM_ID, opens=True)
             elif kind == RST_STREAM:
                 resets += 1

@@ -31,7 +31,7 @@ class ClientGone(OSError):
 class Sender:
     """Hands what streams send to libnghttp2, and asks for it to be written at the end of the turn."""
 
-    __slots__ = ("_codec", "_early", "_engine", "_flush_soon", "_full")
+    __slots__ = ("_bare_ends", "_codec", "_early", "_engine", "_flush_soon", "_full")
 
     def __init__(self, codec: Connection, engine: Engine, flush_soon: Callable[[], None]) -> None:
         self._codec = codec
@@ -39,6 +39,7 @@ class Sender:
         self._flush_soon = flush_soon
         self._full: set[Sending] = set()  # whose applications wait for the client
         self._early: set[int] = set()  # streams that were answered before their request had ended
+        self._bare_ends: set[int] = set()  # streams that end with an empty frame: without a window it is not sent
 
     def send_head(self, stream_id: int, headers: list[Header], *, ended: bool) -> None:
         """Begin an answer. Raises ClientGone."""
@@ -68,10 +69,13 @@ class Sender:
 
     def send_data(self, stream_id: int, data: bytes, *, ended: bool) -> None:
         """Send a part of an answer's body. Raises ClientGone."""
+        bare = ended and not data and not self._codec.queued_body_size(stream_id)
         try:
             self._codec.send_data(stream_id, data, end_stream=ended)
         except NGH2Error as error:
             raise ClientGone(str(error)) from None
+        if bare:
+            self._bare_ends.add(stream_id)
         self._flush_soon()
 
     def send_trailers(self, stream_id: int, headers: list[Header]) -> None:
@@ -122,6 +126,7 @@ class Sender:
     def forget(self, stream_id: int, stream: Sending | None) -> None:
         """A stream has ended."""
         self._early.discard(stream_id)
+        self._bare_ends.discard(stream_id)
         if stream is not None:
             self._full.discard(stream)
 
@@ -130,9 +135,13 @@ class Sender:
         for stream in [stream for stream in self._full if not self.is_full(stream)]:
             self._full.discard(stream)
             stream.on_drained()
-        # An answer is out when its queue is empty and the connection's window is open: without a window not even an
-        # empty last frame is sent. Then the client may be told to stop (RFC 9113 section 8.1).
+        # When an answer is out, the client may be told to stop (RFC 9113 section 8.1).
         if self._early and self._codec.remote_window_size > 0:
-            for stream_id in [one for one in self._early if not self._codec.queued_body_size(one)]:
+            for stream_id in [one for one in self._early if self._is_out(one)]:
                 self._early.discard(stream_id)
                 self.reset(stream_id, ErrorCode.NO_ERROR)
+
+    def _is_out(self, stream_id: int) -> bool:
+        if self._codec.queued_body_size(stream_id):
+            return False
+        return stream_id not in self._bare_ends or self._codec.stream_remote_window_size(stream_id) > 0

@@ -237,6 +237,24 @@ async def test_early_hints_come_before_the_answer(server: Running, app: App) -> 
     assert answered.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </app.js>; rel=preload; as=script\r\n\r\n")
 
 
+async def test_a_last_answer_goes_out_whole_to_a_client_that_takes_its_time(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def file(scope, receive, send) -> None:
+        await answer(send, 200, bytes(16 * MEBIBYTE))
+
+    monkeypatch.setattr(app, "file", file, raising=False)
+    monkeypatch.setattr("services.gateway.http1.connection.LINGER_SECONDS", 0.05)
+    async with serving(app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /file HTTP/1.1\r\nhost: a\r\n" + CLOSE)
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(PATIENCE):
+            answered = await reader.read()
+        writer.close()
+    assert len(answered.partition(b"\r\n\r\n")[2]) == 16 * MEBIBYTE
+
+
 async def test_what_is_in_flight_when_the_server_ends_is_answered_and_told_that_it_was_the_last(app: App) -> None:
     async with serving(app, graceful_timeout=3.0) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

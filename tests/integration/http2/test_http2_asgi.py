@@ -21,6 +21,7 @@ from tests.unit.gateway_http2.wire import (
     NO_ERROR,
     POST,
     PREFACE,
+    RST_STREAM,
     Wire,
     data,
     ends,
@@ -28,6 +29,7 @@ from tests.unit.gateway_http2.wire import (
     path,
     serving,
     settings,
+    window_update,
 )  # fmt: skip
 
 pytestmark = pytest.mark.integration
@@ -276,6 +278,27 @@ async def test_http1_and_its_upgrades_stay_with_http1() -> None:
         rest = await asyncio.wait_for(reader.read(), 3)
     assert first.startswith(b"HTTP/1.1 200")
     assert rest.startswith((b"HTTP/1.1 505", b"HTTP/1.1 400"))
+
+
+async def test_an_early_answer_that_fills_the_window_is_ended_before_its_upload_is_stopped() -> None:
+    go_on = asyncio.Event()
+
+    async def fill(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await says(start(), body(b"full", more=True))(scope, receive, send)
+            await go_on.wait()
+            await send(body(b""))
+
+    async with serving(fill) as server:
+        wire = await Wire.connect(server.port, {4: len(b"full")})
+        wire.send(headers(1, POST, end=False))
+        await wire.until(lambda frame: frame.kind == DATA)
+        go_on.set()
+        assert await wire.alive()
+        wire.send(window_update(1, 1))
+        await wire.until(lambda frame: frame.kind == RST_STREAM)
+        assert ends(wire.frames[-2])
+        assert wire.resets() == {1: NO_ERROR}
 
 
 async def test_a_preface_may_come_byte_by_byte() -> None:

@@ -25,11 +25,16 @@ from tests.unit.gateway_http2.wire import (
 LIMITS = Limits(control_frames=(10, 1), resets=(5, 1))
 
 
-@pytest.fixture
-def meter() -> FrameMeter:
+def begun() -> FrameMeter:
+    """Of a connection that has said hello."""
     meter = FrameMeter(LIMITS, TokenBucket(*LIMITS.resets, 0.0), 0.0)
     assert meter.read(PREFACE + settings({}), 0.0, (), ()) is None
     return meter
+
+
+@pytest.fixture
+def meter() -> FrameMeter:
+    return begun()
 
 
 def test_frames_that_ask_for_nothing_use_up_the_budget(meter: FrameMeter) -> None:
@@ -60,6 +65,18 @@ def test_frames_are_followed_byte_by_byte(meter: FrameMeter) -> None:
     assert faults.index(FRAME_FLOOD) == len(sent) - 10 * len(ping()) + 8
 
 
+SPLIT = frame(HEADERS, 0, 1, block(POST)[:5]) + frame(CONTINUATION, END_HEADERS, 1, block(POST)[5:])
+
+
+@pytest.mark.parametrize("opening", [headers(1, POST, end=False), SPLIT])
+def test_a_stream_is_known_wherever_the_read_ends_in_which_it_begins(opening: bytes) -> None:
+    sent = opening + data(1, b"test")
+    for end in range(1, len(opening)):
+        meter = begun()
+        assert meter.read(sent[:end], 0.0, (), ()) is None
+        assert meter.read(sent[meter.whole :], 0.0, (), ()) is None
+
+
 def test_data_is_held_until_its_frame_is_whole(meter: FrameMeter) -> None:
     head, body = headers(1, POST, end=False), data(1, b"x" * 100)
     assert meter.read(head + body[:50], 0.0, (), ()) is None
@@ -81,6 +98,13 @@ def test_a_header_block_is_timed_from_its_first_byte_to_its_last(meter: FrameMet
     assert meter.block_since == 1.0
     meter.read(frame(CONTINUATION, END_HEADERS, 1, b""), 3.0, (), ())
     assert meter.block_since is None
+
+
+def test_each_header_block_is_timed_by_itself(meter: FrameMeter) -> None:
+    one, two = headers(1, GET), headers(3, GET)
+    meter.read(one[:-1], 1.0, (), ())
+    meter.read(one[-1:] + two[:-1], 9.0, (), ())
+    assert meter.block_since == 9.0
 
 
 def test_who_writes_to_a_stream_that_has_ended_is_at_fault_unless_we_ended_it(meter: FrameMeter) -> None:
