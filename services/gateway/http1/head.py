@@ -80,10 +80,13 @@ class Head:
 
     def _connect(self, special: dict[bytes, list[bytes]]) -> None:
         """What becomes of the connection."""
-        options = {option.strip().lower() for line in special.get(b"connection", ()) for option in line.split(b",")}
+        lines = special.get(b"connection", ())
+        options = {option.strip().lower() for line in lines for option in line.split(b",")}
         self.keep_alive = b"close" not in options and (self.version == "1.1" or b"keep-alive" in options)
         upgrade = b",".join(special.get(b"upgrade", ())).lower()
         self.websocket = upgrade == b"websocket" and b"upgrade" in options and self.method == "GET"
+        if self.websocket and len(lines) > 1:  # Hypercorn, which serves WebSockets, would heed the last line only
+            raise Refused(400, "connection must be one line where a WebSocket is asked for")
         self.expects_continue = self.version == "1.1" and [value.lower() for value in special.get(b"expect", ())] == [
             b"100-continue"
         ]

@@ -1,4 +1,4 @@
-"""The server: Hypercorn's configuration, lifespan and HTTP/1.1, with our listeners and our HTTP/2."""
+"""The server: Hypercorn's configuration, lifespan and WebSockets, with our listeners and our HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,7 +56,7 @@ async def _drain(listeners: list[Acceptor], door: Door, engine: Engine, stock: "
 
 
 class StockServers:
-    """Hypercorn's servers for HTTP/1.1, one a connection."""
+    """Hypercorn's servers for WebSockets over HTTP/1.1, one a connection."""
 
     def __init__(self, app: ASGIWrapper, config: Config, engine: Engine, state: dict[str, Any]) -> None:
         self._app = app
@@ -73,7 +73,6 @@ class StockServers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         server = Http1Server(self._app, self._engine.loop, self._config, self._context, self._state, reader, writer)
-        server.header_timeout = self._engine.limits.header_timeout
         await server
 
     async def drain(self) -> None:

@@ -100,6 +100,10 @@ HEADS = [
     refused("another protocol", b"GET /ping HTCPCP/1.1\r\nhost: a\r\n\r\n"),
     refused("a version in lower case", b"GET /ping http/1.1\r\nhost: a\r\n\r\n"),
     refused("a version of two digits", b"GET /ping HTTP/1.10\r\nhost: a\r\n\r\n"),
+    refused(
+        "a WebSocket asked for in one of two connection lines",
+        GET + b"upgrade: websocket\r\nconnection: upgrade\r\nconnection: keep-alive\r\n\r\n",
+    ),
     refused("HTTP/1.2", b"GET /ping HTTP/1.2\r\nhost: a\r\n\r\n", 505),
     refused("HTTP/3.0", b"GET /ping HTTP/3.0\r\nhost: a\r\n\r\n", 505),
     refused("CONNECT", b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n", 501, "9110"),
