@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import cast
 
+from services.gateway.http1 import answer
 from services.gateway.http1.connection import Http1Connection
+from services.gateway.http1.head import Head
 from services.gateway.http2.connection import Http2Connection
 from services.gateway.http2.engine import Engine
+from services.gateway.http2.handshake import check_handshake
 from services.gateway.http2.meter import PREFACE
+from services.gateway.http2.request import Refused
 from services.gateway.http2.statistics import Event
 from services.kit.addresses import network_of
 
@@ -134,6 +138,17 @@ class Front(asyncio.Protocol):
 
     def _hand_over(self, transport: asyncio.Transport, data: bytes) -> None:
         """Leave a WebSocket to Hypercorn, with what has arrived of it."""
+        engine, head = self._door.engine, data[: data.index(b"\r\n\r\n") + 4]
+        try:
+            check_handshake(Head(head, engine.limits).headers)
+        except Refused as refused:
+            engine.events[Event.REFUSED_REQUESTS] += 1
+            transport.write(answer.refusal(refused.status, refused.detail, engine.common_headers))
+            transport.close()
+        else:
+            self._leave_to_hypercorn(transport, data)
+
+    def _leave_to_hypercorn(self, transport: asyncio.Transport, data: bytes) -> None:
         protocol = WebSocketFront(self._door, self._client)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -13,8 +13,9 @@ from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.typing import ASGIFramework, ConnectionState
 
 from services.gateway.http2 import response
+from services.gateway.http2.handshake import check_handshake
 from services.gateway.http2.patience import Patience
-from services.gateway.http2.request import Request
+from services.gateway.http2.request import Header, Refused, Request
 from services.gateway.http2.sender import ClientGone
 from services.gateway.http2.statistics import Event
 
@@ -37,6 +38,7 @@ class WebSocketStream:
         self.owes_body = False  # it may be silent for as long as it likes; the socket has pings of its own
         self._inbox: deque[bytes] = deque()
         self._gone = False
+        self._begun = False  # the answer has
         self.answered = False
         self._changed = asyncio.Event()
         self._writable = asyncio.Event()
@@ -45,10 +47,17 @@ class WebSocketStream:
     # What the connection tells
 
     def begin(self) -> None:
-        """Call the application."""
-        if not self._gone:
-            self._connection.engine.events[Event.WEBSOCKETS] += 1
-            self._task = self._connection.engine.loop.create_task(self._run())
+        """Call the application, unless the client has changed its mind or its handshake is malformed."""
+        if self._gone:
+            return
+        engine = self._connection.engine
+        engine.events[Event.WEBSOCKETS] += 1
+        try:
+            check_handshake(self._request.headers)
+        except Refused as refused:
+            self._refuse(refused)
+        else:
+            self._task = engine.loop.create_task(self._run())
 
     def cancel(self) -> None:
         """Stop the application: the server ends."""
@@ -130,11 +139,15 @@ class WebSocketStream:
         with suppress(ClientGone):
             match event:
                 case stock.Response(headers=headers, status_code=status):
-                    self._sender.send_head(self.stream_id, response.head(status, headers), ended=False)
+                    self._send_head(status, headers)
                 case stock.Body(data=data) | stock.Data(data=data):
                     await self._send_data(data)
                 case stock.EndBody() | stock.EndData() | stock.StreamClosed():
                     self._end()
+
+    def _send_head(self, status: int, headers: list[Header]) -> None:
+        self._sender.send_head(self.stream_id, response.head(status, headers), ended=False)
+        self._begun = True
 
     async def _send_data(self, data: bytes) -> None:
         if self.answered:
@@ -145,6 +158,15 @@ class WebSocketStream:
             self._writable.clear()
             await self._writable.wait()
 
+    def _refuse(self, refused: Refused) -> None:
+        """Answer for the application."""
+        self._connection.engine.events[Event.REFUSED_REQUESTS] += 1
+        headers, body = response.refusal(refused.status, refused.detail)
+        with suppress(ClientGone):
+            self._send_head(refused.status, headers)
+            self._sender.send_data(self.stream_id, body, ended=False)
+        self._end()
+
     def _end(self) -> None:
         if self.answered or self._gone:
             return
@@ -152,6 +174,8 @@ class WebSocketStream:
         self._drop_inbox()
         self._changed.set()
         with suppress(ClientGone):
+            if not self._begun:  # the application has failed, or Hypercorn with its answer
+                self._send_head(500, [(b"content-length", b"0")])
             self._sender.send_data(self.stream_id, b"", ended=True)
             if not self.ended:
                 self._sender.answered_early(self.stream_id)

@@ -43,11 +43,11 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
 
 
-def connect(target: str = "/chat", stream: int = 1) -> bytes:
+def connect(target: str = "/chat", *more: tuple[str, bytes], stream: int = 1) -> bytes:
     fields = [
         (":method", "CONNECT"), (":protocol", "websocket"), *path(target)[1:], ("sec-websocket-version", "13"),
     ]  # fmt: skip
-    return headers(stream, fields, end=False)
+    return headers(stream, [*fields, *more], end=False)
 
 
 class Socket:
@@ -95,6 +95,22 @@ async def test_a_websocket_of_an_unknown_version_is_a_400() -> None:
     fields = [(":method", "CONNECT"), (":protocol", "websocket"), *GET[1:], ("sec-websocket-version", "7")]
     wire = await asked(echo, headers(1, fields, end=False))
     assert wire.status(1) == 400
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"permessage-deflate; server_max_window_bits=many"])
+async def test_a_malformed_handshake_is_a_400_that_names_the_field(value: bytes) -> None:
+    wire = await asked(echo, connect("/chat", ("sec-websocket-extensions", value)))
+    assert wire.status(1) == 400
+    assert b"sec-websocket-extensions is malformed" in wire.body(1)
+
+
+async def test_a_websocket_that_the_application_accepts_wrongly_is_a_500() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept", "subprotocol": "nobody asked for"})
+
+    wire = await asked(app, connect())
+    assert wire.status(1) == 500
 
 
 async def test_a_websocket_ends_with_its_client() -> None:
