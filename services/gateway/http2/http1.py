@@ -6,6 +6,7 @@ import h11
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.events import Closed, RawData
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.ws_stream import WSStream
 
 BAD_REQUEST = 400
 
@@ -26,6 +27,11 @@ class StrictH11(H11Protocol):
             stock.send,
         )
 
+    @property
+    def over(self) -> bool:
+        """Whether there is no socket (any more); Hypercorn would wait for the client to leave."""
+        return self.stream is None or self.stream.closed
+
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay with HTTP/1.1: RFC 9113 has withdrawn `Upgrade: h2c`, which a server may ignore."""
 
@@ -36,6 +42,12 @@ class StrictH11(H11Protocol):
         else:
             await self._send_error_response(BAD_REQUEST)
             await self.send(Closed())
+
+    async def _close_stream(self) -> None:
+        """Tell the application also if it was asked about a handshake that has been refused since."""
+        if isinstance(self.stream, WSStream):
+            self.stream.closed = False  # Hypercorn's mark of a refusal, of which it tells nobody
+        await super()._close_stream()
 
 
 def _is_websocket(request: h11.Request) -> bool:
@@ -49,12 +61,15 @@ class Http1Server(TCPServer):
     """Hypercorn's server for one connection that has asked for a WebSocket; its whole head is there."""
 
     async def _read_data(self) -> None:
-        self.protocol.protocol = StrictH11(cast("H11Protocol", self.protocol.protocol))
+        self.protocol.protocol = protocol = StrictH11(cast("H11Protocol", self.protocol.protocol))
         while not self.reader.at_eof():
             try:
                 data = await self.reader.read(MAX_RECV)
             except OSError:
                 break
             await self.protocol.handle(RawData(data))
+            if protocol.over:
+                self.writer.close()
+                break
         await self.protocol.handle(Closed())
         await self.idle_task.stop()  # it would keep the connection for as long as it may be idle

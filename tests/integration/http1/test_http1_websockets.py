@@ -1,27 +1,65 @@
-"""WebSockets over HTTP/1.1: what the door looks at, before and after Hypercorn has them."""
+"""WebSockets over HTTP/1.1, which Hypercorn serves on connections that it is handed."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
 
-from tests.integration.http2.app import App
+from services.gateway.http2.engine import Engine
+from services.gateway.http2.limits import Limits
+from services.gateway.http2.serving import StockServers
+from tests.integration.http1.cases import GET
+from tests.integration.http1.test_http1 import ask, statuses
+from tests.integration.http2.app import App, wait_until
 from tests.unit.gateway_http2.wire import serving
 
-pytestmark = pytest.mark.integration
-
-PATIENCE = 10.0  # seconds
-HANDSHAKE = (
-    b"GET /chat HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-)
+UPGRADE = GET + b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+HANDSHAKE = UPGRADE + b"sec-websocket-version: 13\r\n\r\n"
+FRAME = b"\x81\x80mask"
 
 
-@pytest.mark.parametrize("field", [b"sec-websocket-protocol: \xff", b"sec-websocket-extensions: \xff"])
-async def test_a_malformed_handshake_is_a_400_that_names_the_field(field: bytes) -> None:
-    async with serving(App()) as server, asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(HANDSHAKE + field + b"\r\n\r\n")
-        answered = await reader.read()
-        writer.close()
-    assert answered.startswith(b"HTTP/1.1 400 ")
-    assert field.partition(b":")[0] + b" is malformed" in answered
+class Sockets:
+    """An application that accepts when it is told to, then listens; it keeps the codes with which its sockets end."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.codes: list[int] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return
+        await receive()
+        await self.go_on.wait()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            pass
+        self.codes.append(message["code"])
+
+
+@pytest.fixture
+def sockets() -> Sockets:
+    return Sockets()
+
+
+async def test_hypercorn_serves_nothing_but_websockets() -> None:
+    app, config = App(), Config()
+    stock = StockServers(ASGIWrapper(app), config, Engine(app, config, Limits(), {}), {})
+    async with await asyncio.start_server(stock.serve, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        assert statuses(await ask(port, (GET + b"\r\n") * 2)) == [400]
+    assert app.begun == 0
+
+
+@pytest.mark.parametrize("sent", [UPGRADE + b"sec-websocket-version: 7\r\n\r\n", HANDSHAKE + FRAME])
+async def test_a_handshake_that_is_refused_ends_the_connection(sockets: Sockets, sent: bytes) -> None:
+    async with serving(sockets) as server:
+        assert statuses(await ask(server.port, sent)) == [400]
+
+
+async def test_an_application_hears_of_frames_that_came_too_early(sockets: Sockets) -> None:
+    async with serving(sockets) as server:
+        await ask(server.port, HANDSHAKE + FRAME)
+        sockets.go_on.set()
+        await wait_until(lambda: sockets.codes == [1006])
