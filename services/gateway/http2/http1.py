@@ -1,5 +1,6 @@
 """WebSockets over HTTP/1.1: Hypercorn's own path, less what would go past the engines."""
 
+from contextlib import suppress
 from typing import cast
 
 import h11
@@ -8,18 +9,20 @@ from hypercorn.events import Closed, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 
+from services.gateway.http2.socket_tasks import SocketTasks
+
 BAD_REQUEST = 400
 
 
 class StrictH11(H11Protocol):
     """Hypercorn's HTTP/1.1 for nothing but WebSockets."""
 
-    def __init__(self, stock: H11Protocol) -> None:
+    def __init__(self, stock: H11Protocol, tasks: SocketTasks) -> None:
         super().__init__(
             stock.app,
             stock.config,
             stock.context,
-            stock.task_group,
+            tasks,
             stock.connection_state,
             stock.ssl,
             stock.client,
@@ -61,15 +64,19 @@ class Http1Server(TCPServer):
     """Hypercorn's server for one connection that has asked for a WebSocket; its whole head is there."""
 
     async def _read_data(self) -> None:
-        self.protocol.protocol = protocol = StrictH11(cast("H11Protocol", self.protocol.protocol))
-        while not self.reader.at_eof():
-            try:
-                data = await self.reader.read(MAX_RECV)
-            except OSError:
-                break
-            await self.protocol.handle(RawData(data))
-            if protocol.over:
-                self.writer.close()
-                break
-        await self.protocol.handle(Closed())
+        tasks = SocketTasks(self.loop)
+        async with tasks:
+            self.protocol.protocol = protocol = StrictH11(cast("H11Protocol", self.protocol.protocol), tasks)
+            await self._read(protocol)
+            await self.protocol.handle(Closed())
+            tasks.end_pings()
         await self.idle_task.stop()  # it would keep the connection for as long as it may be idle
+
+    async def _read(self, protocol: StrictH11) -> None:
+        """Hand over what arrives until somebody has had enough."""
+        with suppress(OSError):
+            while not self.reader.at_eof():
+                await protocol.handle(RawData(await self.reader.read(MAX_RECV)))
+                if protocol.over:
+                    break
+        self.writer.close()

@@ -11,7 +11,7 @@ from services.gateway.http2.engine import Engine
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.serving import StockServers
 from tests.integration.http1.cases import GET
-from tests.integration.http1.test_http1 import ask, statuses
+from tests.integration.http1.test_http1 import PATIENCE, ask, statuses
 from tests.integration.http2.app import App, wait_until
 from tests.unit.gateway_http2.wire import serving
 
@@ -63,3 +63,16 @@ async def test_an_application_hears_of_frames_that_came_too_early(sockets: Socke
         await ask(server.port, HANDSHAKE + FRAME)
         sockets.go_on.set()
         await wait_until(lambda: sockets.codes == [1006])
+
+
+async def test_a_socket_that_has_ended_holds_up_no_drain(sockets: Sockets) -> None:
+    sockets.go_on.set()
+    async with serving(sockets, websocket_ping_interval=60.0, graceful_timeout=60.0) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE)
+        async with asyncio.timeout(PATIENCE):
+            assert statuses(await reader.readuntil(b"\r\n\r\n")) == [101]
+            writer.close()
+            await wait_until(lambda: sockets.codes == [1006])
+            server.stop.set()
+            await server.task
