@@ -22,8 +22,9 @@ class Heads:
 
     def take(self, buffer: bytearray) -> Head | None:
         """The next head, removed from the buffer; None while it has not arrived. Raises Refused."""
-        if self._scanned == 0 and buffer.startswith(b"\r\n"):
+        while buffer.startswith(b"\r\n"):
             del buffer[:2]  # RFC 9112 section 2.2: some clients end a body so
+            self._scanned = 0
         end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
         size = len(buffer) if end < 0 else end
         if size > self._limits.header_bytes:
