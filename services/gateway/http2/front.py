@@ -149,7 +149,7 @@ class Front(asyncio.Protocol):
             self._leave_to_hypercorn(transport, data)
 
     def _leave_to_hypercorn(self, transport: asyncio.Transport, data: bytes) -> None:
-        protocol = WebSocketFront(self._door, self._client)
+        protocol = WebSocketFront(self._door, self._client, transport)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)
@@ -161,16 +161,39 @@ class WebSocketFront(asyncio.StreamReaderProtocol):
     Its client is let out when the connection ends: Hypercorn's own end comes when the next ping would have been due.
     """
 
-    def __init__(self, door: Door, client: str) -> None:
+    def __init__(self, door: Door, client: str, transport: asyncio.Transport) -> None:
         super().__init__(asyncio.StreamReader(loop=door.engine.loop), door.stock, loop=door.engine.loop)
+        self._engine = door.engine
         self._let_out = partial(door.let_out, client)
+        self._abort = transport.abort
+        self._stalled: asyncio.TimerHandle | None = None
 
     def eof_received(self) -> bool:
         """Close: a WebSocket has no half that could stay open."""
         super().eof_received()
         return False
 
+    def pause_writing(self) -> None:
+        """Let the application wait, for as long as a client may be behind."""
+        super().pause_writing()
+        if self._engine.limits.stall_timeout:
+            self._stalled = self._engine.loop.call_later(self._engine.limits.stall_timeout, self._give_up)
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        super().resume_writing()
+        self._forgive()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         super().connection_lost(exc)
+        self._forgive()
         self._let_out()
+
+    def _give_up(self) -> None:
+        self._engine.events[Event.STALLED_ANSWERS] += 1
+        self._abort()
+
+    def _forgive(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()

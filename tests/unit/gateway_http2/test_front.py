@@ -7,7 +7,7 @@ import pytest
 from hypercorn.config import Config
 
 from services.gateway.http2.engine import Engine
-from services.gateway.http2.front import Door, Front
+from services.gateway.http2.front import Door, Front, WebSocketFront
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.meter import PREFACE
 from services.gateway.http2.statistics import Event
@@ -18,11 +18,11 @@ class FakeTransport(asyncio.Transport):
 
     def __init__(self, address: Any) -> None:
         super().__init__({"peername": address})
-        self.refused = False
+        self.aborted = asyncio.Event()
         self.closed = asyncio.Event()
 
     def abort(self) -> None:
-        self.refused = True
+        self.aborted.set()
 
     def close(self) -> None:
         self.closed.set()
@@ -40,7 +40,7 @@ def come(door: Door, address: Any) -> tuple[Front, bool]:
     """A connection, and whether it was let in."""
     front, transport = Front(door), FakeTransport(address)
     front.connection_made(transport)
-    return front, not transport.refused
+    return front, not transport.aborted.is_set()
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,33 @@ async def test_who_begins_a_preface_ends_it_in_the_time_for_a_head_however_it_dr
             front.data_received(bytes([byte]))
             await asyncio.sleep(0.02)
     assert transport.closed.is_set()
+
+
+def websocket(stall_timeout: float) -> tuple[WebSocketFront, FakeTransport]:
+    """A WebSocket whose client has been let in and is behind."""
+    patient, address = door(stall_timeout=stall_timeout), "192.0.2.1"
+    patient.admit(address)
+    transport = FakeTransport((address, 1))
+    front = WebSocketFront(patient, address, transport)
+    front.pause_writing()
+    return front, transport
+
+
+async def test_a_websocket_whose_client_reads_nothing_is_given_up() -> None:
+    _, transport = websocket(stall_timeout=0.01)
+    async with asyncio.timeout(5):
+        await transport.aborted.wait()
+
+
+@pytest.mark.parametrize("after", [WebSocketFront.resume_writing, lambda front: front.connection_lost(None)])
+async def test_a_websocket_whose_client_reads_on_or_has_left_is_not_given_up(after: Any) -> None:
+    front, transport = websocket(stall_timeout=0.01)
+    after(front)
+    await asyncio.sleep(0.05)
+    assert not transport.aborted.is_set()
+
+
+async def test_a_websocket_waits_for_ever_where_that_is_the_setting() -> None:
+    _, transport = websocket(stall_timeout=0)
+    await asyncio.sleep(0.05)
+    assert not transport.aborted.is_set()
