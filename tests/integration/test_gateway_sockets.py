@@ -181,3 +181,25 @@ async def test_a_handshake_is_refused_while_realtime_is_away(tls_folder: Path) -
             await session.ws_connect(f"{front.plain}/socket.io/?EIO=4&transport=websocket")
         polling = await session.get(f"{front.plain}/socket.io/?EIO=4&transport=polling")
     assert (refused.value.status, polling.status, polling.headers["retry-after"]) == (503, 503, "1")
+
+
+ASKING_FOR_A_SOCKET = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "A" * 22 + "==",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "slug", "retry_after"),
+    [("/foo", 404, "not-found", None), ("/socket.io/?EIO=4", 503, "unavailable", "1")],
+)
+async def test_a_refused_handshake_says_why(
+    tls_folder: Path, path: str, status: int, slug: str, retry_after: str | None
+) -> None:
+    async with running(tls_folder) as front, aiohttp.ClientSession(headers=ASKING_FOR_A_SOCKET) as session:
+        answer = await session.get(front.plain + path)
+        problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, answer.headers.get("retry-after")) == (status, retry_after)
+    assert (problem["status"], problem["type"]) == (status, f"urn:cryptovault:problem:{slug}")

@@ -5,6 +5,7 @@ flat. Towards realtime nothing is compressed: it is a short way, and deflate cos
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 import aiohttp
@@ -13,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from services.gateway.pipeline.exchange import PROBLEM, join_headers
 from services.gateway.sockets.target import Target
 from services.kit.addresses import arrived_by_tls, client_address
-from services.kit.errors import Unavailable, problem
+from services.kit.errors import CryptoVaultError, NotFound, Unavailable, problem
 
 MAX_FRAME = 4 * 1024 * 1024  # bytes
 CONNECT_SECONDS = 5.0
@@ -38,13 +39,13 @@ class WebSocketForwarder:
         """Forward one socket until either side closes it, or this process stops."""
         await receive()  # websocket.connect
         if not scope["path"].startswith("/socket.io/"):
-            await _reject(scope, send, 404, Unavailable("there is no socket here"))
+            await _reject(scope, send, NotFound("there is no socket here"))
             return
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 upstream = await self._connect(scope)
         except (aiohttp.ClientError, TimeoutError, OSError):
-            await _reject(scope, send, 503, Unavailable("realtime is not answering", retry_after=1.0))
+            await _reject(scope, send, Unavailable("realtime is not answering", retry_after=1.0))
             return
         async with upstream:
             await send({"type": "websocket.accept", "subprotocol": upstream.protocol})
@@ -123,12 +124,14 @@ def sendable(code: int) -> int:
     return code if 1000 <= code < 5000 and code not in (1004, 1015) else INTERNAL
 
 
-async def _reject(scope: Scope, send: Send, status: int, error: Unavailable) -> None:
+async def _reject(scope: Scope, send: Send, error: CryptoVaultError) -> None:
     """Answer the handshake with a problem where the server can, else close it."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": INTERNAL})
         return
     body = problem(error, instance=scope["path"])
-    headers = [(b"content-type", PROBLEM), (b"content-length", b"%d" % len(body)), (b"retry-after", b"1")]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    headers = [(b"content-type", PROBLEM), (b"content-length", b"%d" % len(body))]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
