@@ -51,6 +51,6 @@ async def test_who_reads_nothing_of_a_websocket_loses_the_connection() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
         writer.write(HANDSHAKE + b"\r\n")
         try:
-            await asyncio.wait_for(talker.left.wait(), PATIENCE)
+            assert await asyncio.wait_for(talker.left.wait(), PATIENCE)
         finally:
             writer.transport.abort()

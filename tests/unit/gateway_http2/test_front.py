@@ -97,8 +97,7 @@ def websocket(stall_timeout: float) -> tuple[WebSocketFront, FakeTransport]:
 
 async def test_a_websocket_whose_client_reads_nothing_is_given_up() -> None:
     _, transport = websocket(stall_timeout=0.01)
-    async with asyncio.timeout(5):
-        await transport.aborted.wait()
+    assert await asyncio.wait_for(transport.aborted.wait(), 5)
 
 
 @pytest.mark.parametrize("after", [WebSocketFront.resume_writing, lambda front: front.connection_lost(None)])
