@@ -37,10 +37,12 @@ class Request:
         special, headers, size = _sort(fields)
         check_size(len(headers), size, limits)
         self.protocol = special.get(b":protocol")
-        self.method = special[b":method"].decode("latin-1").upper()
+        self.method = special[b":method"].decode("latin-1")
+        if not self.method.isupper():  # `get` is another method than `GET` (RFC 9110 section 9.1)
+            raise Refused(400, "the method is not in upper case")
         if self.method == "CONNECT" and self.protocol != b"websocket":
             raise Refused(501, "CONNECT is for WebSockets only")
-        if self.protocol is not None and special[b":method"] != b"CONNECT":
+        if self.protocol is not None and self.method != "CONNECT":
             raise Refused(400, "a protocol comes with CONNECT only")
         if special[b":scheme"] not in SCHEMES:
             raise Refused(400, "the scheme is neither http nor https")

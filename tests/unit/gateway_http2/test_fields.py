@@ -58,6 +58,12 @@ def test_a_path_is_one_of_rfc_3986(path: bytes) -> None:
         request(fields=[*FIELDS[:3], (b":path", path)])
 
 
+@pytest.mark.parametrize("method", [b"get", b"Get", b"connect"])
+def test_a_method_is_another_in_lower_case(method: bytes) -> None:
+    with pytest.raises(Refused, match="upper case"):
+        request(fields=[(b":method", method), *FIELDS[1:]])
+
+
 def test_header_names_are_sent_in_lower_case_without_those_of_connections() -> None:
     headers = [(b"X-Test", b" 1 "), (b"Connection", b"close"), (b"Transfer-Encoding", b"chunked")]
     assert head(200, headers) == [(b":status", b"200"), (b"x-test", b"1")]
