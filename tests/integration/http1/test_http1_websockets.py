@@ -62,7 +62,8 @@ async def test_an_application_hears_of_frames_that_came_too_early(sockets: Socke
     async with serving(sockets) as server:
         await ask(server.port, HANDSHAKE + FRAME)
         sockets.go_on.set()
-        await wait_until(lambda: sockets.codes == [1006])
+        await wait_until(lambda: sockets.codes)
+    assert sockets.codes == [1006]
 
 
 async def test_a_socket_that_has_ended_holds_up_no_drain(sockets: Sockets) -> None:
