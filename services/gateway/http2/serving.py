@@ -64,26 +64,27 @@ class StockServers:
         self._engine = engine
         self._state = state
         self._context = WorkerContext(None)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._open: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._open[task] = writer
+        task.add_done_callback(self._open.pop)
         server = Http1Server(self._app, self._engine.loop, self._config, self._context, self._state, reader, writer)
         await server
 
     async def drain(self) -> None:
         """Close the connections that are idle, and return when the others are done."""
         await self._context.terminated.set()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._open:
+            await asyncio.wait(self._open)
 
     def stop(self) -> None:
-        """End what is left."""
-        for task in self._tasks:
+        """End what is left. An application that is cancelled would still wait for a client who reads nothing."""
+        for task, writer in self._open.items():
+            writer.transport.abort()
             task.cancel()
 
 

@@ -12,7 +12,7 @@ from services.gateway.http2.limits import Limits
 from services.gateway.http2.serving import StockServers
 from tests.integration.http1.cases import GET
 from tests.integration.http1.test_http1 import PATIENCE, ask, statuses
-from tests.integration.http2.app import App, wait_until
+from tests.integration.http2.app import MEBIBYTE, App, wait_until
 from tests.unit.gateway_http2.wire import serving
 
 UPGRADE = GET + b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -36,6 +36,14 @@ class Sockets:
         while (message := await receive())["type"] == "websocket.receive":
             pass
         self.codes.append(message["code"])
+
+
+async def talk(scope: Any, receive: Any, send: Any) -> None:
+    """Sends without end."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "bytes": bytes(MEBIBYTE)})
 
 
 @pytest.fixture
@@ -77,3 +85,14 @@ async def test_a_socket_that_has_ended_holds_up_no_drain(sockets: Sockets) -> No
             await wait_until(lambda: sockets.codes == [1006])
             server.stop.set()
             await server.task
+
+
+async def test_who_reads_nothing_keeps_nothing_up_when_the_server_ends() -> None:
+    before = asyncio.all_tasks()
+    async with serving(talk) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        writer.write(HANDSHAKE)
+        await reader.readuntil(b"\r\n\r\n")
+    await wait_until(lambda: asyncio.all_tasks() <= before, PATIENCE)
+    writer.close()
+    assert server.task.done()
