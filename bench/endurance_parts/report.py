@@ -28,7 +28,7 @@ def _soak(found: Rows) -> str:
 
 {found["minutes"]:g} minutes at {rate:.0f} requests a second over HTTP/2 and HTTP/1.1: cached and uncached reads,
 sign-ins, unknown paths, wrong queries and bodies, of which 5 % are cancelled while the upstream works;
-{found["date"]}, {found["machine"]}.
+{found["date"]}, {found["machine"]}. Before, each question is asked once over both, many at a time.
 
 Resident memory grows by **{growth:.2f} MiB an hour**: {each:.2f} for each 1,000 requests a second (wanted: at most
 1; {verdict}). The slope is the median of all slopes after the first fifth of the time (Theil and Sen).

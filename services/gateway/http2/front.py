@@ -156,10 +156,7 @@ class Front(asyncio.Protocol):
 
 
 class WebSocketFront(asyncio.StreamReaderProtocol):
-    """A connection that Hypercorn serves.
-
-    Its client is let out when the connection ends: Hypercorn's own end comes when the next ping would have been due.
-    """
+    """A connection that Hypercorn serves. Its client is let out when the connection ends."""
 
     def __init__(self, door: Door, client: str, transport: asyncio.Transport) -> None:
         super().__init__(asyncio.StreamReader(loop=door.engine.loop), door.stock, loop=door.engine.loop)

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.protocol import events as stock
 from hypercorn.protocol.ws_stream import WSStream
@@ -17,6 +16,7 @@ from services.gateway.http2.handshake import check_handshake
 from services.gateway.http2.patience import Patience
 from services.gateway.http2.request import Header, Refused, Request
 from services.gateway.http2.sender import ClientGone
+from services.gateway.http2.socket_tasks import SocketTasks
 from services.gateway.http2.statistics import Event
 
 if TYPE_CHECKING:
@@ -88,23 +88,26 @@ class WebSocketStream:
 
     async def _run(self) -> None:
         try:
-            async with TaskGroup(self._connection.engine.loop) as group:
-                socket = self._socket(group)
+            tasks = SocketTasks(self._connection.engine.loop)
+            async with tasks:
+                socket = self._socket(tasks)
                 await socket.handle(self._handshake())
                 await self._pump(socket)
+                socket.closed = False  # Hypercorn's mark of a refusal, of which it tells the application nothing
                 await socket.handle(stock.StreamClosed(self.stream_id))
+                tasks.end_pings()
         except* Exception:
             self._connection.engine.application_failed()
         finally:
             self._task = None
             self._end()
 
-    def _socket(self, group: TaskGroup) -> WSStream:
+    def _socket(self, tasks: SocketTasks) -> WSStream:
         connection, engine = self._connection, self._connection.engine
         app = ASGIWrapper(cast("ASGIFramework", engine.app))
         secure = connection.scheme == "https"
         return WSStream(
-            app, engine.config, WorkerContext(None), group, secure, connection.client, connection.server, self._send,
+            app, engine.config, WorkerContext(None), tasks, secure, connection.client, connection.server, self._send,
             self.stream_id,
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from tests.integration.http2.app import App, asked
+from tests.integration.http2.app import App, asked, wait_until
 from tests.unit.gateway_http2.wire import (
     DATA,
     GET,
@@ -124,12 +124,30 @@ async def test_a_websocket_ends_with_its_client() -> None:
 
     async with serving(app) as server:
         wire = await Wire.connect(server.port)
+        before = asyncio.all_tasks()
         wire.send(connect())
         await wire.begun(1)
         await wire.close()
-        async with asyncio.timeout(3):
-            while not codes:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: codes and asyncio.all_tasks() <= before)
+    assert codes == [1006]
+
+
+async def test_an_application_hears_of_the_end_though_frames_came_too_early() -> None:
+    codes: list[int] = []
+    early = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await early.wait()
+            codes.append((await receive())["code"])
+
+    async with serving(app) as server:
+        wire = await Wire.connect(server.port)
+        wire.send(connect(), data(1, b"too early"))
+        assert await wire.alive()
+        early.set()
+        await wait_until(lambda: codes)
     assert codes == [1006]
 
 
