@@ -73,10 +73,10 @@ class Account:
         return replace(decision, alone=True)
 
     def debt(self, share: Share, now: int) -> int:
-        """Units that Redis is to hear of. What this replica's share of the rate has paid for meanwhile is forgotten:
+        """Units that Redis is to hear of.
 
-        it would have passed with Redis as well, and debited late it would keep the key waiting for as long as the
-        outage lasted.
+        What this replica's share of the rate has paid for meanwhile is forgotten: it would have passed with Redis as
+        well, and debited late it would keep the key waiting for as long as the outage lasted.
         """
         if self.balance < 0:
             unpaid = math.ceil(max(0, self.owed - max(self.known, now)) / share.limit.interval)
