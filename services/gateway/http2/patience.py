@@ -17,8 +17,9 @@ class Patience:
         """
         if not its_turn or not span:
             self._since = None
-        elif self._since is None or (now - self._since >= span and moved - self._moved >= least):
-            self._since, self._moved = now, moved
-        else:
-            return now - self._since >= span
-        return False
+            return False
+        if self._since is not None and now - self._since < span:
+            return False
+        lost = self._since is not None and moved - self._moved < least
+        self._since, self._moved = now, moved
+        return lost

@@ -107,12 +107,11 @@ class Stream:
     async def receive(self) -> Message:
         """The next part of the body; after its end, wait until the client is gone or the answer complete."""
         while not (self._gone or self.answered):
-            if not self._told:
-                if self._chunks or self.ended:
-                    return self._next_part()
-                self._continue()
+            if not self._told and (self._chunks or self.ended):
+                return self._next_part()
             if self._readable is None:
                 self._readable = asyncio.Event()
+                self._continue()
             self._readable.clear()
             await self._readable.wait()
         return {"type": "http.disconnect"}
@@ -151,7 +150,7 @@ class Stream:
 
     def _continue(self) -> None:
         """The application waits for the body: a client that asks first may send it (RFC 9110 section 10.1.1)."""
-        if not self.received and not self._status and self.request.header(b"expect") == b"100-continue":
+        if not (self.received or self.ended or self._status) and self.request.header(b"expect") == b"100-continue":
             self._inform(100, [])
 
     # The answer

@@ -12,9 +12,12 @@ from services.gateway.http2.limits import Limits
 from services.gateway.http2.serving import StockServers
 from tests.integration.http1.cases import GET
 from tests.integration.http1.test_http1 import PATIENCE, ask, statuses
-from tests.integration.http2.app import MEBIBYTE, App, wait_until
+from tests.integration.http2.app import FAST, MEBIBYTE, QUEUE, App, Deaf, wait_until
 from tests.unit.gateway_http2.wire import serving
 
+pytestmark = pytest.mark.integration
+
+LONG = 20.0  # seconds
 UPGRADE = GET + b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 HANDSHAKE = UPGRADE + b"sec-websocket-version: 13\r\n\r\n"
 FRAME = b"\x81\x80mask"
@@ -36,6 +39,24 @@ class Sockets:
         while (message := await receive())["type"] == "websocket.receive":
             pass
         self.codes.append(message["code"])
+
+
+class Talker:
+    """An application that sends without end, and remembers that its client has gone."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        leaving = asyncio.ensure_future(receive())
+        while not leaving.done():
+            await send({"type": "websocket.send", "bytes": bytes(100_000)})
+            await asyncio.sleep(0)
+        self.left.set()
 
 
 async def talk(scope: Any, receive: Any, send: Any) -> None:
@@ -66,6 +87,14 @@ async def test_a_handshake_that_is_refused_ends_the_connection(sockets: Sockets,
         assert statuses(await ask(server.port, sent)) == [400]
 
 
+@pytest.mark.parametrize("field", [b"sec-websocket-protocol", b"sec-websocket-extensions"])
+async def test_a_malformed_handshake_is_a_400_that_names_the_field(field: bytes) -> None:
+    async with serving(App()) as server:
+        answered = await ask(server.port, UPGRADE + b"sec-websocket-version: 13\r\n" + field + b": \xff\r\n\r\n")
+    assert statuses(answered) == [400]
+    assert field + b" is malformed" in answered
+
+
 async def test_an_application_hears_of_frames_that_came_too_early(sockets: Sockets) -> None:
     async with serving(sockets) as server:
         await ask(server.port, HANDSHAKE + FRAME)
@@ -85,6 +114,32 @@ async def test_a_socket_that_has_ended_holds_up_no_drain(sockets: Sockets) -> No
             await wait_until(lambda: sockets.codes == [1006])
             server.stop.set()
             await server.task
+
+
+async def test_who_reads_nothing_of_a_websocket_loses_the_connection() -> None:
+    talker = Talker()
+    async with serving(talker, FAST) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        writer.write(HANDSHAKE)
+        try:
+            assert await asyncio.wait_for(talker.left.wait(), LONG)
+        finally:
+            writer.transport.abort()
+
+
+async def test_an_application_that_ends_with_messages_before_it_leaves_no_task() -> None:
+    before = asyncio.all_tasks()
+    deaf = Deaf()
+    async with serving(deaf) as server:
+        served = asyncio.all_tasks()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(FRAME * (2 * QUEUE))
+        await asyncio.sleep(0.1)
+        deaf.go_on.set()
+        await wait_until(lambda: asyncio.all_tasks() <= served, PATIENCE)
+    assert asyncio.all_tasks() <= before
 
 
 async def test_who_reads_nothing_keeps_nothing_up_when_the_server_ends() -> None:

@@ -8,6 +8,7 @@ from tests.unit.gateway_http2.wire import GET, RST_STREAM, Wire, ends, headers, 
 
 FAST = Limits(header_timeout=0.3, idle_timeout=0.5, body_timeout=0.4, stall_timeout=0.4, minimum_rate=1000)
 MEBIBYTE = 2**20
+QUEUE = 64  # messages that Hypercorn keeps for an application
 
 
 async def answer(send: Any, status: int, body: bytes = b"", more: Any = ()) -> None:
@@ -81,6 +82,17 @@ class App:
             await send({"type": "http.response.body", "body": bytes(10_000), "more_body": True})
             self.sent += 10_000
         await send({"type": "http.response.body", "body": b""})
+
+
+class Deaf(App):
+    """The application of these tests, with a WebSocket that listens to nobody."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return await super().__call__(scope, receive, send)
+        await send({"type": "websocket.accept"})
+        await self.go_on.wait()
+        return None
 
 
 async def wait_until(condition: Any, seconds: float = 3.0) -> None:

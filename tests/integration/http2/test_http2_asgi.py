@@ -172,6 +172,8 @@ async def test_who_asks_first_is_told_to_go_on_when_the_application_reads() -> N
         wire = await Wire.connect(server.port)
         wire.send(headers(1, [*POST, ("expect", "100-continue")], end=False))
         await wire.until(lambda frame: frame.kind == HEADERS)
+        wire.send(data(1, b""))
+        assert await wire.alive()
         wire.send(data(1, b"hello", end=True))
         assert await wire.answer(1) == (200, b"hello")
     assert wire.informed == [(1, {":status": "100"})]

@@ -8,7 +8,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from tests.integration.http2.app import App, asked, wait_until
+from tests.integration.http2.app import QUEUE, Deaf, asked, wait_until
 from tests.unit.gateway_http2.wire import (
     DATA,
     GET,
@@ -151,17 +151,6 @@ async def test_an_application_hears_of_the_end_though_frames_came_too_early() ->
     assert codes == [1006]
 
 
-class Deaf(App):
-    """The application of these tests, with a WebSocket that listens to nobody."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "websocket":
-            return await super().__call__(scope, receive, send)
-        await send({"type": "websocket.accept"})
-        await self.go_on.wait()
-        return None
-
-
 async def test_what_a_websocket_has_not_taken_is_not_lost_from_the_connection_s_window() -> None:
     message = Connection(ConnectionType.CLIENT).send(BytesMessage(bytes(16_000)))
     async with serving(Deaf()) as server:
@@ -173,6 +162,21 @@ async def test_what_a_websocket_has_not_taken_is_not_lost_from_the_connection_s_
             assert await wire.alive()
         wire.send(headers(21, path("/echo", POST), end=False), *[data(21, bytes(16_000))] * 60, data(21, b"", end=True))
         assert await wire.answer(21) == (200, b"960000")
+
+
+async def test_an_application_that_ends_with_messages_before_it_leaves_no_task() -> None:
+    message = Connection(ConnectionType.CLIENT).send(BytesMessage(b"anybody there?"))
+    deaf = Deaf()
+    async with serving(deaf) as server:
+        wire = await Wire.connect(server.port)
+        before = asyncio.all_tasks()
+        wire.send(connect())
+        assert await wire.begun(1) == 200
+        wire.send(*[data(1, message)] * (2 * QUEUE))
+        assert await wire.alive()
+        deaf.go_on.set()
+        await wait_until(lambda: asyncio.all_tasks() <= before)
+        assert await wire.alive()
 
 
 async def test_what_follows_the_close_frame_is_nobody_s_fault(caplog: pytest.LogCaptureFixture) -> None:

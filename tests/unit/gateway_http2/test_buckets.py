@@ -32,6 +32,11 @@ def test_who_moves_less_in_a_span_is_given_up_when_it_has_passed() -> None:
     assert [lost(patience, float(now), moved=now) for now in (0, 5, 9, 10)] == [False, False, False, True]
 
 
+def test_who_is_given_up_is_so_once_a_span() -> None:
+    patience = Patience()
+    assert [now for now in range(0, 31) if lost(patience, float(now), moved=0)] == [10, 20, 30]
+
+
 def test_patience_begins_anew_when_it_is_the_client_s_turn_again() -> None:
     patience = Patience()
     lost(patience, 0.0, 0)
