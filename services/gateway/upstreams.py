@@ -1,13 +1,14 @@
 """The services behind the gateway, and all that keeps a bad one from harming the others.
 
-A call goes to one of a service's replicas, through an adaptive limit, within a deadline. Reads are tried again within
-a budget, and asked a second time when they take unusually long, within a smaller one: at another replica if there is
-one. No other layer retries. Calls carry serialised messages in and out: what they mean is the transcoder's business.
+A call goes to one of a service's replicas, through a short queue and an adaptive limit, within a deadline. Reads are
+tried again within a budget, and asked a second time when they take unusually long, within a smaller one: at another
+replica if there is one. No other layer retries. Calls carry serialised messages in and out: what they mean is the
+transcoder's business.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
@@ -23,6 +24,7 @@ from services.gateway.resilience.concurrency import AdaptiveLimit
 from services.gateway.resilience.criticality import Overloaded, criticality_of
 from services.gateway.resilience.hedging import first_answer
 from services.gateway.resilience.latency import Latencies
+from services.gateway.resilience.queue import CallQueue
 from services.gateway.resilience.statistics import UpstreamStatistics
 from services.gateway.tasks import started
 from services.gateway.transcoding.catalog import Operation
@@ -81,6 +83,7 @@ class Upstream:
         self.name = name
         self.balancer = balancer
         self.limit = AdaptiveLimit(clock.monotonic)
+        self.queue = CallQueue(self.limit, clock.monotonic)
         self.retries = Budget(RETRY_SHARE, RETRY_MINIMUM, clock.monotonic)
         self.hedges = Budget(hedge_share, 0, clock.monotonic)
         self._latencies = Latencies()
@@ -168,7 +171,8 @@ class Upstream:
         """The state of this moment."""
         return UpstreamStatistics(
             limit=int(self.limit.limit),
-            shed=self.limit.shed,
+            waited=self.queue.waited,
+            shed=self.queue.shed,
             retries=self.retries.spent,
             hedges=self.hedges.spent,
             replicas={replica.address: replica.statistics() for replica in self.balancer.replicas},
@@ -206,9 +210,7 @@ class Upstream:
         self, operation: Operation, request: bytes, caller: Caller, deadline: float, tried: list[Replica]
     ) -> bytes:
         """One call. Raises CryptoVaultError; whether that speaks against the replica is noted here."""
-        replica = self.balancer.pick(tried)
-        if not self.limit.enter(criticality_of(operation.area, operation.policy).share):
-            raise Overloaded(f"{self.name} has more to do than it can", retry_after=1.0)
+        replica = await self._begin(operation, deadline, tried)
         tried.append(replica)
         probe, began, verdict = replica.enter(), time.monotonic(), Verdict.NONE
         timeout = max(0.001, deadline - began)
@@ -223,6 +225,17 @@ class Upstream:
         finally:
             self._note(operation, replica, time.monotonic() - began, timeout, probe, verdict)
 
+    async def _begin(self, operation: Operation, deadline: float, tried: Collection[Replica]) -> Replica:
+        """The replica to call now. Raises Overloaded, or Unavailable when none may be called."""
+        patience = deadline - time.monotonic()
+        if not await self.queue.enter(criticality_of(operation.area, operation.policy), patience):
+            raise Overloaded(f"{self.name} has more to do than it can", retry_after=1.0)
+        try:
+            return self.balancer.pick(tried)
+        except Unavailable:
+            self.queue.leave(operation.name, None)
+            raise
+
     def _note(
         self, operation: Operation, replica: Replica, seconds: float, timeout: float, probe: bool, verdict: Verdict
     ) -> None:
@@ -233,7 +246,7 @@ class Upstream:
             verdict = Verdict.NONE
         answered = verdict in (Verdict.WELL, Verdict.FAULT)
         telling = answered or (expired and verdict is Verdict.AWAY)  # a refused connection is quick
-        self.limit.leave(operation.name, seconds if telling else None)
+        self.queue.leave(operation.name, seconds if telling else None)
         replica.leave(probe, verdict, slow=seconds >= slow_from)
         if answered:
             self._latencies.add(operation.name, seconds)

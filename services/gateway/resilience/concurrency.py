@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from statistics import median
 
-INITIAL, LOWEST, HIGHEST = 64.0, 8.0, 1000.0  # calls at once
+INITIAL, LOWEST, HIGHEST = 64.0, 20.0, 1000.0  # calls at once
 WINDOW_SECONDS = 0.1
 WINDOW_CALLS = 10
 OUTDATED_SECONDS = 10.0  # a window that took longer to fill says nothing
@@ -46,7 +46,6 @@ class AdaptiveLimit:
     def __init__(self, now: Callable[[], float], chance: Callable[[], float] = random.random) -> None:
         self.limit = INITIAL
         self.in_flight = 0
-        self.shed = 0
         self._now = now
         self._chance = chance
         self._operations: dict[str, _Operation] = {}
@@ -63,7 +62,6 @@ class AdaptiveLimit:
     def enter(self, share: float) -> bool:
         """Begin a call, to be ended by `leave`; False when there is no room."""
         if not self.has_room(share):
-            self.shed += 1
             return False
         self.in_flight += 1
         self._busiest = max(self._busiest, self.in_flight)

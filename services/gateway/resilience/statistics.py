@@ -24,6 +24,7 @@ class UpstreamStatistics:
     """One upstream at one moment; `replicas` by their addresses. What is not of the moment only grows."""
 
     limit: int
+    waited: int
     shed: int
     retries: int
     hedges: int

@@ -125,6 +125,14 @@ async def test_a_full_upstream_turns_reads_away_before_sign_ins(harness: Harness
     assert (upstream.limit.in_flight, upstream.statistics().shed, upstream.retries.spent) == (0, 1, 0)
 
 
+async def test_a_burst_is_no_overload(harness: Harness, upstream: Upstream) -> None:
+    upstream.limit.limit = 10.0
+    harness.prices.delay = 0.003
+    answers = await asyncio.gather(*(get(upstream) for _ in range(40)))
+    assert len(answers) == 40
+    assert (upstream.statistics().waited > 0, upstream.statistics().shed) == (True, 0)
+
+
 async def test_a_client_is_told_that_capacity_is_reduced_and_when_to_come_back(harness: Harness) -> None:
     harness.upstreams["auth"].limit.limit = 0.0
     answer = await harness.client.get("/api/auth/me", headers=USER)
