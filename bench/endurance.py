@@ -1,6 +1,6 @@
 """What the gateway endures: a long soak, SIGTERM under load, and attacks. Writes docs/benchmarks/endurance.md.
 
-make bench ARGS="endurance [soak] [terminations] [attacks] [--minutes 30] [--rate 400] [--count 20] [--seconds 75]"
+make bench ARGS="endurance [soak] [terminations] [attacks] [--minutes 30] [--rate 800] [--count 20] [--seconds 75]"
 """
 
 import argparse
@@ -14,13 +14,14 @@ from pathlib import Path
 
 from bench.endurance_parts.attacks import ATTACKS, CONNECTIONS, attack
 from bench.endurance_parts.report import Rows, page, plot
-from bench.endurance_parts.soak import Soak
+from bench.endurance_parts.soak import SAMPLE_SECONDS, Soak
 from bench.endurance_parts.terminations import terminate_under_load
 from bench.gateway_parts import machine
 from bench.gateway_parts.processes import Running, running
 from bench.gateway_parts.subjects import Ports, gateways
 from bench.gateway_parts.surroundings import surroundings
 from bench.gateway_parts.upstream import SYMBOLS, Prices, access_token
+from services.kit.memory import settle
 
 FOLDER = Path("build") / "bench-endurance"
 PAGES = Path("docs") / "benchmarks"
@@ -41,15 +42,19 @@ def main(arguments: Sequence[str]) -> int:
         RESULTS.write_text(json.dumps(results, indent=1))
     (PAGES / "endurance.md").write_text(page(results))
     if "soak" in results:
-        (PAGES / "endurance.svg").write_text(plot(results["soak"]["samples"]))
+        (PAGES / "endurance.svg").write_text(plot(results["soak"]))
     print(page(results))
     return 0
 
 
 async def _soak(options: argparse.Namespace, ports: Ports) -> Rows:
-    async with _gateway(ports) as (server, prices):
+    told = FOLDER / "in_use"
+    observed = [sys.executable, "-m", "bench.endurance_parts.observed", str(told), str(SAMPLE_SECONDS)]
+    settle()  # the load generator has no time to look through all of its objects
+    async with _gateway(ports, observed) as (server, prices):
         prices.delay = UPSTREAM_DELAY
-        soaked = await Soak(ports.server, server.pid, _signed_in(), SYMBOLS, options.rate).run(60 * options.minutes)
+        soak = Soak(ports.server, server.pid, told, _signed_in(), SYMBOLS, options.rate)
+        soaked = await soak.run(60 * options.minutes)
     tally = soaked.tally
     return {
         "minutes": round(soaked.seconds / 60, 1),
@@ -57,9 +62,9 @@ async def _soak(options: argparse.Namespace, ports: Ports) -> Rows:
         "statuses": {str(status): count for status, count in sorted(tally.statuses.items())},
         "lost": dict(tally.lost),
         "refused": tally.refused,
-        "growth": soaked.growth,
-        "growth_per_thousand": soaked.growth_per_thousand,
-        "samples": list(soaked.samples),
+        "growth": {"resident": soaked.growth(soaked.resident), "in_use": soaked.growth(soaked.in_use)},
+        "resident": list(soaked.resident),
+        "in_use": list(soaked.in_use),
     }
 
 
@@ -91,12 +96,12 @@ async def _attacks(options: argparse.Namespace, ports: Ports) -> Rows:
 
 
 @asynccontextmanager
-async def _gateway(ports: Ports) -> AsyncIterator[tuple[Running, Prices]]:
-    """The gateway with all that it needs."""
+async def _gateway(ports: Ports, command: Sequence[str] = ()) -> AsyncIterator[tuple[Running, Prices]]:
+    """The gateway with all that it needs, started by another command if there is one."""
     subject = gateways(ports, ("ngh2",))[0]
     folder = FOLDER / str(ports.server)
     folder.mkdir(exist_ok=True)
-    gateway = running(subject.command, folder / "server.log", env=subject.env)
+    gateway = running(command or subject.command, folder / "server.log", env=subject.env)
     async with surroundings(ports, folder) as prices, gateway as server:
         await server.until_listening(ports.server)
         await asyncio.sleep(1.0)
@@ -111,7 +116,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what the gateway endures.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all when none is named")
     parser.add_argument("--minutes", type=float, default=30.0, help="of the soak")
-    parser.add_argument("--rate", type=int, default=400, help="requests a second of the soak")
+    parser.add_argument("--rate", type=int, default=800, help="requests a second of the soak")
     parser.add_argument("--count", type=int, default=20, help="of the terminations")
     parser.add_argument("--seconds", type=float, default=75.0, help="of each attack")
     parser.add_argument("--first-port", type=int, default=18200, help="the first of six ports to use")

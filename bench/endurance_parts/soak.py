@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from statistics import median
 
 import psutil
@@ -17,6 +19,9 @@ CANCELLED = 0.05
 SETS = 1500  # of symbols that are asked for; fewer than answers are kept, so that all of them are kept from the start
 HTTP1_SHARE = 0.2
 CROWD = 32  # that ask at a time at first
+BURSTS, BURST = 5, 1000  # requests at once
+
+Series = Sequence[tuple[float, float]]  # seconds, MiB
 
 
 @dataclass(frozen=True)
@@ -26,27 +31,25 @@ class Soaked:
     seconds: float
     rate: float  # requests a second, as they were sent
     tally: Tally
-    samples: Sequence[tuple[float, float]]  # seconds, MiB
+    resident: Series
+    in_use: Series
 
-    @property
-    def growth(self) -> float:
+    def growth(self, series: Series) -> float:
         """MiB an hour, by the median of all slopes (Theil and Sen), after the warm-up."""
-        settled = [sample for sample in self.samples if sample[0] >= WARM_UP_SHARE * self.seconds]
+        settled = [sample for sample in series if sample[0] >= WARM_UP_SHARE * self.seconds]
         slopes = [(later[1] - sooner[1]) / (later[0] - sooner[0]) for sooner, later in combinations(settled, 2)]
         return 3600 * median(slopes)
-
-    @property
-    def growth_per_thousand(self) -> float:
-        """MiB an hour for each 1,000 requests a second."""
-        return self.growth / (self.rate / 1000)
 
 
 class Soak:
     """Drives a gateway."""
 
-    def __init__(self, port: int, pid: int, headers: dict[str, str], symbols: Sequence[str], rate: int) -> None:
+    def __init__(
+        self, port: int, pid: int, told: Path, headers: dict[str, str], symbols: Sequence[str], rate: int
+    ) -> None:
         self._port = port
         self._process = psutil.Process(pid)
+        self._told = told  # by `observed`
         self._headers = headers
         self._rate = rate
         self._random = random.Random(7)
@@ -56,11 +59,14 @@ class Soak:
         self._sent = 0
 
     async def run(self, seconds: float) -> Soaked:
-        """Send at the rate for so long, once all that is remembered by the question is there."""
+        """Send at the rate for so long, once all that is kept is there: answers, and memory for as many at once."""
         for kind in (Http2Client, Http1Client):
             await self._ask_all(kind)
+        for _ in range(BURSTS):
+            await self._burst()
+        self._tally, self._sent = Tally(), 0
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, beginning = loop.time(), time.time()
         drivers = [
             asyncio.create_task(self._drive(Http2Client, self._rate * (1 - HTTP1_SHARE) / 4, began + seconds))
             for _ in range(4)
@@ -77,14 +83,20 @@ class Soak:
                 print(f"  {samples[-1][0]:6.0f} s  {samples[-1][1]:7.1f} MiB  {self._sent:9,} requests", flush=True)
         await asyncio.gather(*drivers)
         spent = loop.time() - began
-        return Soaked(spent, self._sent / spent, self._tally, samples)
+        lines = [line.split() for line in self._told.read_text().splitlines()]
+        in_use = [(float(at) - beginning, float(size)) for at, size in lines]
+        return Soaked(spent, self._sent / spent, self._tally, samples, [one for one in in_use if one[0] >= 0])
 
     async def _ask_all(self, kind: type[Http2Client] | type[Http1Client]) -> None:
-        """By chance the last question would first be asked after ten minutes, and until then memory would grow.
-
-        Many at a time, as after a moment in which the machine did something else: what that takes is kept, too.
-        """
+        """By chance the last question would first be asked after ten minutes, and until then memory would grow."""
         await asyncio.gather(*(self._ask(kind, self._paths[first::CROWD]) for first in range(CROWD)))
+
+    async def _burst(self) -> None:
+        """As after a second in which the machine did something else: the memory that so many take stays resident."""
+        clients = [Http2Client(self._port, self._headers) for _ in range(10)]
+        await asyncio.gather(*(client.connect() for client in clients))
+        await asyncio.gather(*(self._one(clients[number % len(clients)]) for number in range(BURST)))
+        await asyncio.gather(*(client.close() for client in clients))
 
     async def _ask(self, kind: type[Http2Client] | type[Http1Client], paths: Sequence[str]) -> None:
         client = kind(self._port, self._headers)
