@@ -1,6 +1,7 @@
 """One server after another: started alone, asked whether it answers right, driven, and ended."""
 
 import gzip
+import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from bench.gateway_parts.upstream import Prices, access_token, distinct_queries
 PROTOCOLS = ("HTTP/2", "HTTP/1.1")
 CODINGS = ("gzip", "identity")
 PER_SECOND = 500  # uncached reads
+CHANGE_EVERY = 0.1  # seconds; prices, meanwhile
 PAIRS = 16  # of measurements, when two servers are compared
 GLANCE = 1.0  # seconds each takes
 
@@ -120,7 +122,11 @@ class Bench:
             base = f"http://127.0.0.1:{subject.http2}"
             await load.h2load(base + subject.path, headers, self.pace.warm_up, self._log)
             calls, cpu = prices.calls, server.cpu_seconds()
-            found = await load.h2load_steadily(base, queries, headers, PER_SECOND, self._log)
+            prices.change_every = CHANGE_EVERY
+            try:
+                found = await load.h2load_steadily(base, queries, headers, PER_SECOND, self._log)
+            finally:
+                prices.change_every = math.inf
             used = server.cpu_seconds() - cpu
         if prices.calls - calls < count - found.failed:
             raise NotServing(f"{count} uncached reads caused {prices.calls - calls} calls only")

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.gateway_parts.goals import Goal, goals
 from bench.gateway_parts.load import CONNECTIONS, IN_FLIGHT, STREAMS
 from bench.gateway_parts.machine import BUSY
-from bench.gateway_parts.measure import CODINGS, PAIRS, PER_SECOND, PROTOCOLS, Cell, Figures, Pace, Ratio
+from bench.gateway_parts.measure import CHANGE_EVERY, CODINGS, PAIRS, PER_SECOND, PROTOCOLS, Cell, Figures, Pace, Ratio
 from bench.gateway_parts.subjects import Subject
 
 PAGE = Path(__file__).with_name("page.md")
@@ -107,7 +107,8 @@ def _uncached(run: Run) -> Iterator[str]:
     latencies = ", ".join(f"p{share} {value:.1f} ms" for share, value in load.percentiles.items())
     yield f"### Uncached, through gRPC, {PER_SECOND} requests a second\n"
     yield f"{latencies}; {run.uncached.cpu:.0f} µs of the gateway's CPU time for a request;"
-    yield f"{load.failed} of {load.answers + load.failed:,} failed.\n"
+    yield f"{load.failed} of {load.answers + load.failed:,} failed. Each asks for another 47 of the 50 prices,"
+    yield f"all of which change every {CHANGE_EVERY:g} s.\n"
 
 
 def _subjects(run: Run) -> Iterator[str]:

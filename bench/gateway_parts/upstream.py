@@ -1,10 +1,12 @@
 """The services behind the gateway under measurement: real gRPC, and as little work behind it as possible.
 
-`Prices` answers with fifty prices that never change, `Auth` publishes the key of the one token that is used.
+`Prices` answers with fifty prices that only change when they are told to, `Auth` publishes the key of the one token
+that is used.
 """
 
 import asyncio
 import base64
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -54,6 +56,8 @@ class Prices(prices_grpc.PricesServiceServicer):
     def __init__(self) -> None:
         self.calls = 0
         self.delay = 0.0  # seconds that an answer takes
+        self.change_every = math.inf  # seconds
+        self._changed = time.monotonic()
         self._prices = {symbol: price(number, symbol) for number, symbol in enumerate(SYMBOLS)}
 
     async def ListPrices(self, request: Any, context: Any) -> prices_pb.ListPricesResponse:
@@ -61,8 +65,16 @@ class Prices(prices_grpc.PricesServiceServicer):
         self.calls += 1
         if self.delay:
             await asyncio.sleep(self.delay)
+        if time.monotonic() - self._changed >= self.change_every:
+            self._change()
         wanted = [symbol for entry in request.symbols for symbol in entry.split(",")]
         return prices_pb.ListPricesResponse(prices=[self._prices[symbol] for symbol in wanted or SYMBOLS])
+
+    def _change(self) -> None:
+        self._changed = time.monotonic()
+        for one in self._prices.values():
+            one.seq += 1
+            one.published_at.GetCurrentTime()
 
 
 def price(number: int, symbol: str) -> Price:

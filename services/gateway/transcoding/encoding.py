@@ -16,6 +16,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from services.gateway.transcoding import wellknown
+from services.gateway.transcoding.elements import Elements
 from services.gateway.transcoding.reflection import enum_type, is_map, map_fields, message_type
 
 Convert = Callable[[Any], Any]
@@ -41,6 +42,15 @@ class Encoders:
         encoder = self._by_type[name] = MessageEncoder()  # known before its fields: types may be recursive
         for field in message.fields:
             encoder.add(field, self._converter_of_all(field))
+        return encoder
+
+    def answer_encoder(self, message: Descriptor) -> Convert:
+        """As `encoder`, for a whole answer: the elements of its lists are kept as JSON."""
+        encoder = MessageEncoder()
+        for field in message.fields:
+            of_messages = field.is_repeated and field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE and not is_map(field)
+            kept = Elements(self.encoder(message_type(field))) if of_messages else self._converter_of_all(field)
+            encoder.add(field, kept)
         return encoder
 
     def reader(self, field: FieldDescriptor) -> Convert:

@@ -28,7 +28,7 @@ class Transcoder:
         self._taken = frozenset(operation.template.fields)
         field = operation.response_body
         self._to_plain: Callable[[Any], Any] = (
-            encoders.encoder(operation.method.output_type) if field is None else encoders.reader(field)
+            encoders.answer_encoder(operation.method.output_type) if field is None else encoders.reader(field)
         )
 
     def request(self, path_values: Sequence[str], query: bytes, body: bytes) -> bytes:
