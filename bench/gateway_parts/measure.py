@@ -1,7 +1,6 @@
 """One server after another: started alone, asked whether it answers right, driven, and ended."""
 
 import gzip
-import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -122,11 +121,8 @@ class Bench:
             base = f"http://127.0.0.1:{subject.http2}"
             await load.h2load(base + subject.path, headers, self.pace.warm_up, self._log)
             calls, cpu = prices.calls, server.cpu_seconds()
-            prices.change_every = CHANGE_EVERY
-            try:
+            with prices.changing(CHANGE_EVERY):
                 found = await load.h2load_steadily(base, queries, headers, PER_SECOND, self._log)
-            finally:
-                prices.change_every = math.inf
             used = server.cpu_seconds() - cpu
         if prices.calls - calls < count - found.failed:
             raise NotServing(f"{count} uncached reads caused {prices.calls - calls} calls only")

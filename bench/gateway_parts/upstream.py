@@ -8,8 +8,8 @@ import asyncio
 import base64
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
@@ -56,25 +56,39 @@ class Prices(prices_grpc.PricesServiceServicer):
     def __init__(self) -> None:
         self.calls = 0
         self.delay = 0.0  # seconds that an answer takes
-        self.change_every = math.inf  # seconds
+        self._change_every = math.inf  # seconds
         self._changed = time.monotonic()
-        self._prices = {symbol: price(number, symbol) for number, symbol in enumerate(SYMBOLS)}
+        self._prices = _prices()
 
     async def ListPrices(self, request: Any, context: Any) -> prices_pb.ListPricesResponse:
         """The prices, counted as one call."""
         self.calls += 1
         if self.delay:
             await asyncio.sleep(self.delay)
-        if time.monotonic() - self._changed >= self.change_every:
+        if time.monotonic() - self._changed >= self._change_every:
             self._change()
         wanted = [symbol for entry in request.symbols for symbol in entry.split(",")]
         return prices_pb.ListPricesResponse(prices=[self._prices[symbol] for symbol in wanted or SYMBOLS])
+
+    @contextmanager
+    def changing(self, every: float) -> Iterator[None]:
+        """Change all prices every so many seconds; then they are again what all servers have to answer."""
+        self._change_every = every
+        try:
+            yield
+        finally:
+            self._change_every = math.inf
+            self._prices = _prices()
 
     def _change(self) -> None:
         self._changed = time.monotonic()
         for one in self._prices.values():
             one.seq += 1
             one.published_at.GetCurrentTime()
+
+
+def _prices() -> dict[str, Price]:
+    return {symbol: price(number, symbol) for number, symbol in enumerate(SYMBOLS)}
 
 
 def price(number: int, symbol: str) -> Price:
