@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.endurance_parts.attacks import ATTACKS, CONNECTIONS, attack
+from bench.endurance_parts.behind import behind
 from bench.endurance_parts.report import Rows, page, plot
 from bench.endurance_parts.soak import SAMPLE_SECONDS, Soak
 from bench.endurance_parts.terminations import terminate_under_load
 from bench.gateway_parts import machine
 from bench.gateway_parts.processes import Running, running
 from bench.gateway_parts.subjects import Ports, gateways
-from bench.gateway_parts.surroundings import surroundings
-from bench.gateway_parts.upstream import SYMBOLS, Prices, access_token
+from bench.gateway_parts.upstream import SYMBOLS
 from services.kit.memory import settle
 
 FOLDER = Path("build") / "bench-endurance"
@@ -51,9 +51,8 @@ async def _soak(options: argparse.Namespace, ports: Ports) -> Rows:
     told = FOLDER / "in_use"
     observed = [sys.executable, "-m", "bench.endurance_parts.observed", str(told), str(SAMPLE_SECONDS)]
     settle()  # the load generator has no time to look through all of its objects
-    async with _gateway(ports, observed) as (server, prices):
-        prices.delay = UPSTREAM_DELAY
-        soak = Soak(ports.server, server.pid, told, _signed_in(), SYMBOLS, options.rate)
+    async with _gateway(ports, observed, UPSTREAM_DELAY) as (server, headers):
+        soak = Soak(ports.server, server.pid, told, headers, SYMBOLS, options.rate)
         soaked = await soak.run(60 * options.minutes)
     tally = soaked.tally
     return {
@@ -71,8 +70,8 @@ async def _soak(options: argparse.Namespace, ports: Ports) -> Rows:
 async def _terminations(options: argparse.Namespace, ports: Ports) -> Rows:
     rows = []
     for number in range(options.count):
-        async with _gateway(ports) as (server, _):
-            found = await terminate_under_load(server, ports.server, _signed_in(), server.ended)
+        async with _gateway(ports) as (server, headers):
+            found = await terminate_under_load(server, ports.server, headers, server.ended)
         tally = found.tally
         rows.append([tally.answered, tally.refused, tally.lost.total(), found.seconds])
         print(
@@ -96,20 +95,18 @@ async def _attacks(options: argparse.Namespace, ports: Ports) -> Rows:
 
 
 @asynccontextmanager
-async def _gateway(ports: Ports, command: Sequence[str] = ()) -> AsyncIterator[tuple[Running, Prices]]:
-    """The gateway with all that it needs, started by another command if there is one."""
+async def _gateway(
+    ports: Ports, command: Sequence[str] = (), delay: float = 0.0
+) -> AsyncIterator[tuple[Running, dict[str, str]]]:
+    """The gateway with all that it needs, started by another command if there is one; and what its users send."""
     subject = gateways(ports, ("ngh2",))[0]
     folder = FOLDER / str(ports.server)
     folder.mkdir(exist_ok=True)
     gateway = running(command or subject.command, folder / "server.log", env=subject.env)
-    async with surroundings(ports, folder) as prices, gateway as server:
+    async with behind(ports, folder, delay) as token, gateway as server:
         await server.until_listening(ports.server)
         await asyncio.sleep(1.0)
-        yield server, prices
-
-
-def _signed_in() -> dict[str, str]:
-    return {"authorization": f"Bearer {access_token()}", "accept-encoding": "gzip"}
+        yield server, {"authorization": f"Bearer {token}", "accept-encoding": "gzip"}
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -25,6 +25,7 @@ def page(results: Mapping[str, Rows]) -> str:
 def _soak(found: Rows) -> str:
     statuses = ", ".join(f"{count:,} × {status}" for status, count in found["statuses"].items() if status != "0")
     cancelled, lost, rate = found["statuses"].get("0", 0), sum(found["lost"].values()), found["rate"]
+    late = " 503 is the answer while the upstream is too slow for all." if "503" in found["statuses"] else ""
     lines = "\n".join(_grown(words, found[of], found["growth"][of], rate) for of, words in MEMORY.items())
     return f"""## Soak
 
@@ -43,9 +44,7 @@ when more requests are under way at once than ever before, as after a moment in 
 That is had before the time begins: each question is asked once over both protocols, and {BURSTS} times
 {BURST:,} requests come at once.
 
-Answers: {statuses}; cancelled by the client: {cancelled:,}; refused: {found["refused"]:,}; lost: {lost:,}.
-503 is the answer while the upstream is too slow for all: the load generator, which plays it as well, needs up to all of
-its core for 800 requests a second.
+Answers: {statuses}; cancelled by the client: {cancelled:,}; refused: {found["refused"]:,}; lost: {lost:,}.{late}
 
 ![Memory over time](endurance.svg)
 """

@@ -30,6 +30,11 @@ class Ports:
         """For one server more at the same time, which is no nginx."""
         return replace(self, server=self.server_http2)
 
+    @property
+    def first(self) -> int:
+        """Where they begin."""
+        return self.upstream
+
     @classmethod
     def beginning(cls, first: int) -> "Ports":
         """Six ports in a row."""
