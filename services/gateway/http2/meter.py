@@ -36,7 +36,7 @@ class Fault(NamedTuple):
 FRAME_FLOOD = Fault(Event.FRAME_FLOODS, ErrorCode.ENHANCE_YOUR_CALM)
 RESET_FLOOD = Fault(Event.RESET_FLOODS, ErrorCode.ENHANCE_YOUR_CALM)
 CLOSED_STREAM = Fault(Event.PROTOCOL_ERRORS, ErrorCode.STREAM_CLOSED)
-PRIORITY_OF_NOTHING = Fault(Event.PROTOCOL_ERRORS, ErrorCode.PROTOCOL_ERROR)
+NO_STREAM = Fault(Event.PROTOCOL_ERRORS, ErrorCode.PROTOCOL_ERROR)
 
 _frame_header = Struct(">IBI")  # length and type, flags, stream: RFC 9113 section 4.1
 
@@ -45,7 +45,8 @@ class FrameMeter:
     """The frames of one connection."""
 
     __slots__ = (
-        "_control", "_flags", "_kind", "_last", "_opened", "_resets", "_reused", "_skip", "block_since", "whole",
+        "_control", "_fault", "_flags", "_given_up", "_kind", "_last", "_opened", "_resets", "_reused", "_skip",
+        "block_since", "whole",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, resets: TokenBucket, now: float) -> None:
@@ -56,6 +57,8 @@ class FrameMeter:
         self._last = 0  # the highest stream
         self._opened: list[int] = []  # streams that began in what was read last
         self._reused: list[int] = []  # streams that had begun before, and were written to
+        self._given_up: set[int] = set()  # streams that were reset in what was read last
+        self._fault: Fault | None = None  # that shows without knowing which streams are open
         self.whole = 0  # bytes of what was read last that may be parsed
         self.block_since: float | None = None  # when the header block began that is still incomplete
 
@@ -76,7 +79,7 @@ class FrameMeter:
             return FRAME_FLOOD
         if resets and not self._resets.take(resets, now):
             return RESET_FLOOD
-        return self._reuse(streams, forgiven) if self._reused else None
+        return self._fault or self._reuse(streams, forgiven)
 
     def sent(self, size: int) -> None:
         """Answers were sent: the client may speak of them."""
@@ -86,6 +89,7 @@ class FrameMeter:
         """Go from frame to frame. Returns the cost in control frames, and the resets."""
         control = resets = 0
         self._opened[:] = self._opened[-1:] if self._in_block() else ()  # nobody else knows of that stream yet
+        self._given_up.clear()
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
             length_and_kind, flags, stream = _frame_header.unpack_from(data, position)
@@ -99,6 +103,7 @@ class FrameMeter:
                 self._note(stream & STREAM_ID, opens=True)
             elif kind == RST_STREAM:
                 resets += 1
+                self._given_up.add(stream & STREAM_ID)
             elif kind != DATA or (length == 0 and not flags & END_STREAM):
                 control += 1
             if kind in (DATA, PRIORITY):
@@ -113,14 +118,16 @@ class FrameMeter:
             if opens:
                 self._last = stream
                 self._opened.append(stream)
-        elif self._kind != PRIORITY or not stream:
+        elif not stream:
+            self._fault = NO_STREAM
+        elif self._kind != PRIORITY:
             self._reused.append(stream)
+            if stream in self._given_up:
+                self._fault = CLOSED_STREAM
 
     def _reuse(self, streams: Container[int], forgiven: Container[int]) -> Fault | None:
         reused, self._reused = self._reused, []
         for stream in reused:
-            if not stream:
-                return PRIORITY_OF_NOTHING
             if stream not in streams and stream not in forgiven and stream not in self._opened:
                 return CLOSED_STREAM
         return None

@@ -252,6 +252,9 @@ STREAM_ERRORS = [
     Case("5.1", "half-closed: DATA", (headers(1, SLOW), data(1, b"test", end=True)), (STREAM_CLOSED,)),
     Case("5.1", "half-closed: HEADERS", (headers(1, SLOW), headers(1, GET)), (STREAM_CLOSED,)),
     Case("6.1", "closed: DATA", (headers(1, GET), data(1, b"test", end=True)), (STREAM_CLOSED,), True),
+    Case("5.1", "reset by its client: DATA", (
+        headers(1, SLOW_POST, end=False), reset(1), data(1, b"test", end=True)), (STREAM_CLOSED,)),
+    Case("5.1", "reset by its client: HEADERS", (headers(1, SLOW), reset(1), headers(1, GET)), (STREAM_CLOSED,)),
     Case("6.3", "PRIORITY of 4 octets", (
         headers(1, SLOW), frame(PRIORITY, 0, 1, b"\x80\x00\x00\x01")), (FRAME_SIZE_ERROR,)),
     Case("6.9", "WINDOW_UPDATE of 0 for a stream", (headers(1, SLOW), window_update(1, 0)), (PROTOCOL_ERROR,)),

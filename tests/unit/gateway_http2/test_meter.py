@@ -4,7 +4,7 @@ import pytest
 
 from services.gateway.http2.buckets import TokenBucket
 from services.gateway.http2.limits import Limits
-from services.gateway.http2.meter import CLOSED_STREAM, FRAME_FLOOD, PRIORITY_OF_NOTHING, RESET_FLOOD, FrameMeter
+from services.gateway.http2.meter import CLOSED_STREAM, FRAME_FLOOD, NO_STREAM, RESET_FLOOD, FrameMeter
 from tests.unit.gateway_http2.wire import (
     CONTINUATION,
     END_HEADERS,
@@ -115,5 +115,13 @@ def test_who_writes_to_a_stream_that_has_ended_is_at_fault_unless_we_ended_it(me
     assert meter.read(late, 0.0, (), ()) == CLOSED_STREAM
 
 
+def test_who_writes_to_a_stream_that_it_has_just_reset_is_at_fault(meter: FrameMeter) -> None:
+    opened, sent = headers(1, POST, end=False), data(1, b"test")
+    assert meter.read(opened + sent + reset(1), 0.0, (), ()) is None
+    assert begun().read(opened + reset(1) + sent, 0.0, (), ()) == CLOSED_STREAM
+    assert begun().read(opened + reset(1) + headers(1, POST), 0.0, (), ()) == CLOSED_STREAM
+    assert begun().read(opened + reset(1) + headers(3, GET), 0.0, (), ()) is None
+
+
 def test_a_priority_of_the_connection_is_a_fault(meter: FrameMeter) -> None:
-    assert meter.read(frame(PRIORITY, 0, 0, bytes(5)), 0.0, (), ()) == PRIORITY_OF_NOTHING
+    assert meter.read(frame(PRIORITY, 0, 0, bytes(5)), 0.0, (), ()) == NO_STREAM
