@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from typing import Any, Protocol
 
@@ -97,8 +98,10 @@ class Engine:
         logger.exception("the application has failed")
 
     def _tick(self) -> None:
-        self._timer = self.loop.call_later(self.limits.tick, self._tick)
-        self.common_headers = self.config.response_headers("h2")  # with the date of this second
+        """Comes when the clock on the wall turns to the next second: the date of answers is that of no other."""
+        tick = self.limits.tick
+        self._timer = self.loop.call_later(tick - time.time() % tick, self._tick)
+        self.common_headers = self.config.response_headers("h2")
         now = self.loop.time()
         for connection in list(self.connections):
             connection.check(now)
