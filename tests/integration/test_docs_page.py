@@ -95,3 +95,11 @@ async def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 900})
     await opened(page, CANDLES)
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_the_filter_narrows_the_cards_and_the_index(page: Page) -> None:
+    await opened(page, PRICE)
+    await page.locator("#filter").fill("candles")
+    for shown in (".operation:visible", "nav a:visible"):
+        await expect(page.locator(shown)).to_have_count(1)
+    await expect(page.locator("main h2:visible")).to_have_text("prices")

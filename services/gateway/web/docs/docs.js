@@ -84,7 +84,8 @@ function byTag(api) {
   const groups = new Map(api.tags.map((tag) => [tag.name, { ...tag, cards: [] }]));
   for (const [path, verbs] of Object.entries(api.paths)) {
     for (const [verb, operation] of Object.entries(verbs)) {
-      groups.get(operation.tags[0]).cards.push({ path, verb, operation, node: card(api, path, verb, operation) });
+      const item = { path, verb, operation, node: card(api, path, verb, operation), entry: link(path, verb, operation) };
+      groups.get(operation.tags[0]).cards.push(item);
     }
   }
   return [...groups.values()].filter((group) => group.cards.length);
@@ -112,21 +113,27 @@ function render(api) {
       text("h2", group.name),
       text("p", group.description, "muted"),
       ...group.cards.map((item) => item.node))));
-  const index = groups.flatMap((group) => [text("h2", group.name), ...group.cards.map(link)]);
+  const index = groups.flatMap((group) => [text("h2", group.name), ...group.cards.map((item) => item.entry)]);
   document.getElementById("index").replaceChildren(...index);
   filterBy(groups);
   openFromAddress();
 }
 
-const link = ({ path, verb, operation }) =>
-  element("a", { href: `#${operation.operationId}` }, verbOf(verb), text("span", path, "path"));
+const link = (path, verb, operation) =>
+  element("a", { href: `#${operation.operationId}` }, verbOf(verb), breakable(path));
+
+/** A path that is too long for a line goes on at one of its slashes. */
+function breakable(path) {
+  const parts = path.split(/(?=\/)/).flatMap((part) => [element("wbr"), part]);
+  return element("span", { className: "path" }, ...parts);
+}
 
 function filterBy(groups) {
   const field = document.getElementById("filter");
   field.addEventListener("input", () => {
     const wanted = field.value.toLowerCase();
-    for (const { path, verb, operation, node } of groups.flatMap((group) => group.cards)) {
-      node.hidden = !`${verb} ${path} ${operation.summary}`.toLowerCase().includes(wanted);
+    for (const { path, verb, operation, node, entry } of groups.flatMap((group) => group.cards)) {
+      node.hidden = entry.hidden = !`${verb} ${path} ${operation.summary}`.toLowerCase().includes(wanted);
     }
   });
 }
