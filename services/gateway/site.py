@@ -1,6 +1,7 @@
 """Files from a folder, held in memory: the dashboard's build and the page of the API's documentation."""
 
 import mimetypes
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,12 +69,12 @@ class Site:
 def read_folder(folder: Path) -> dict[str, File]:
     """All files below a folder. Links that lead out of it are left out."""
     root = folder.resolve()
-    paths = [path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root)]
+    paths = {path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root)}
     plain = {path for path in paths if path.suffix not in PRECOMPRESSED or path.with_suffix("") not in paths}
-    return {path.relative_to(root).as_posix(): _read(root, path) for path in plain}
+    return {path.relative_to(root).as_posix(): _read(root, path, paths) for path in plain}
 
 
-def _read(root: Path, path: Path) -> File:
+def _read(root: Path, path: Path, paths: Collection[Path]) -> File:
     name = path.relative_to(root).as_posix()
     body = path.read_bytes()
     headers = [
@@ -84,7 +85,7 @@ def _read(root: Path, path: Path) -> File:
     coded = {
         coding: Answer(200, [*headers, VARY, (b"content-encoding", coding.encode())], sibling.read_bytes())
         for suffix, coding in PRECOMPRESSED.items()
-        if (sibling := path.with_name(path.name + suffix)).is_file()
+        if (sibling := path.with_name(path.name + suffix)) in paths
     }
     hints = early_hints(body.decode(errors="replace")) if name.endswith(".html") else ()
     return File(Answer(200, [*headers, VARY] if coded else headers, body), coded, hints)

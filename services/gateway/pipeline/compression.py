@@ -99,9 +99,10 @@ def _quality(parameters: str) -> float:
 
 
 def _coded(answer: Answer, coding: str) -> Answer:
+    headers = answer.headers if VARY in answer.headers else [*answer.headers, VARY]
     if coding == IDENTITY:
-        return Answer(answer.status, [*answer.headers, VARY], answer.body, stream=answer.stream)
-    headers = [*answer.headers, VARY, (b"content-encoding", coding.encode())]
+        return Answer(answer.status, headers, answer.body, stream=answer.stream)
+    headers = [*headers, (b"content-encoding", coding.encode())]
     if answer.stream is not None:
         return Answer(answer.status, headers, stream=coded_stream(answer.stream, coding))
     return Answer(answer.status, headers, encode(answer.body, coding))

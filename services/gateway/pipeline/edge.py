@@ -47,7 +47,9 @@ class Edge:
 
 def _headers(answer: Answer, exchange: Exchange) -> Headers:
     headers = [*answer.headers, *exchange.answer_headers]
-    if answer.stream is None and answer.status not in BODILESS:
+    # What HEAD is answered without a body may be a stream, of which nobody knows the length (RFC 9110 section 8.6).
+    told = answer.stream is None and (answer.body or exchange.method != "HEAD")
+    if told and answer.status not in BODILESS:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     return headers
 

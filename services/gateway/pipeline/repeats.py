@@ -13,6 +13,7 @@ from typing import NamedTuple
 from opentelemetry.metrics import Observation
 
 from services.gateway.http2.ready import Question, Ready
+from services.gateway.http2.request import FIELD_OVERHEAD
 from services.gateway.http2.response import checked
 from services.gateway.pipeline.compression import choose, ready_form
 from services.gateway.pipeline.exchange import Answer, Exchange, Header, Headers
@@ -107,5 +108,10 @@ def _prepare(form: Answer) -> Headers:
 
 
 def size_of(question: Question) -> int:
-    """Bytes of a question as it came: clients may pad a head with blanks, which nobody sees any more afterwards."""
-    return sum(sum(map(len, part)) if isinstance(part, tuple) else len(part or b"") for part in question)
+    """Bytes of a question as it came: clients may pad a head with blanks, which nobody sees any more afterwards.
+
+    Fields count as in RFC 9113 section 6.5.2: hundreds of a few letters each take more memory than one long one.
+    """
+    return sum(
+        FIELD_OVERHEAD + sum(map(len, part)) if isinstance(part, tuple) else len(part or b"") for part in question
+    )

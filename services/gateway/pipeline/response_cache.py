@@ -5,12 +5,16 @@ Only successful answers of public GET routes get here; the upstream is not told 
 
 An answer past its ttl is still sent for `stale_share` x ttl while one call fetches the next (RFC 5861), which then
 takes its place; beyond that everybody waits for that call. However many ask, there is one upstream call a key.
+
+Their number is the cache's affair, their size is this module's: anybody can ask for large answers in ever new words.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable
 from functools import partial
 from hashlib import blake2b
+from weakref import ref
 
 from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Header, Route
 from services.kit.cache import MISSING, Cache, CacheOptions
@@ -18,23 +22,50 @@ from services.kit.clock import Clock
 
 MAX_KEY_LENGTH = 1024  # of path and query; longer ones are asked for once in a lifetime
 KEPT_SECONDS = 3600.0  # a key's place in the cache; whether the answer in it is fresh is another matter
+MOST_BYTES = 64 * 1024 * 1024  # of all bodies that are kept, as JSON; their compressed forms come on top
 RETRY_PAUSE = 0.25  # seconds before a stale answer's upstream is asked again after a failure
 STALE_SHARE = 1.0
 NO_STORE = (b"cache-control", b"no-store")
 REVALIDATE = (b"cache-control", b"no-cache")
+GONE = Answer(503, [])  # stands for an answer that was let go; never sent
 AGES = tuple((b"age", b"%d" % age) for age in range(120))  # seconds; what is older is written when it is needed
 
 
 class Stored:
     """The place of a key, with the answer that is there now. Times are monotonic seconds."""
 
-    __slots__ = ("answer", "made_at", "reload", "reload_after")
+    __slots__ = ("__weakref__", "answer", "made_at", "reload", "reload_after")
 
     def __init__(self, answer: Answer, made_at: float) -> None:
         self.answer = answer
         self.made_at = made_at
-        self.reload: asyncio.Task[None] | None = None
+        self.reload: asyncio.Task[Answer] | None = None
         self.reload_after = 0.0
+
+
+class Room:
+    """The bytes of the answers that are kept. When they are too many, the oldest are let go: their keys stay."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._sizes: dict[ref[Stored], int] = {}  # the oldest answer first
+
+    def take(self, stored: Stored) -> None:
+        """Make room for an answer that has just been fetched."""
+        self._free(ref(stored))
+        size = self._sizes[ref(stored, self._free)] = len(stored.answer.body)
+        self._left -= size
+        while self._left < 0:
+            self._let_go(next(iter(self._sizes)))
+
+    def _let_go(self, place: "ref[Stored]") -> None:
+        self._free(place)
+        stored = place()
+        if stored is not None:
+            stored.answer, stored.made_at = GONE, -math.inf
+
+    def _free(self, place: "ref[Stored]") -> None:
+        self._left += self._sizes.pop(place, 0)
 
 
 class Unwritten:
@@ -62,6 +93,7 @@ class ResponseCache:
         self._cache = cache
         self._now = clock.monotonic
         self._stale_share = stale_share
+        self._room = Room(MOST_BYTES)
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """The kept answer, or the next handler's."""
@@ -81,13 +113,12 @@ class ResponseCache:
         stored = await self._cache.get(key, lambda: self._first(exchange, ttl), ttl=KEPT_SECONDS)
         if stored is None:  # `_first` never says so, but a cache may hold the knowledge that there is nothing
             return await self._next(exchange)
-        age = self._now() - stored.made_at
-        if age >= ttl:
-            await self._renew(stored, exchange, ttl, age)
-            age = self._now() - stored.made_at
+        answer, age = stored.answer, self._now() - stored.made_at
+        if age >= ttl and (newer := await self._renew(stored, exchange, ttl, age)) is not None:
+            answer, age = newer, 0.0
         exchange.answer_headers.append(age_header(age))
         exchange.kept = partial(self._again, key, ttl)
-        return stored.answer
+        return answer
 
     def _again(self, key: str, ttl: float) -> tuple[Answer, Header] | None:
         """The answer for the same question, if it is still there and nothing has to be done about its age.
@@ -102,25 +133,28 @@ class ResponseCache:
             return None
         return stored.answer, age_header(age)
 
-    async def _renew(self, stored: Stored, exchange: Exchange, ttl: float, age: float) -> None:
-        """Have the answer replaced; wait for it, and fail with it, only where the old one is too old."""
+    async def _renew(self, stored: Stored, exchange: Exchange, ttl: float, age: float) -> Answer | None:
+        """Have the answer replaced; wait for the new one, and fail with it, only where the old one is too old."""
         usable = age < ttl * (1 + self._stale_share)
         if stored.reload is None and not (usable and self._now() < stored.reload_after):
             stored.reload = asyncio.create_task(self._replace(stored, exchange.detached(), ttl))
             stored.reload.add_done_callback(_seen)
-        if not usable and stored.reload is not None:
-            await asyncio.shield(stored.reload)
+        return None if usable or stored.reload is None else await asyncio.shield(stored.reload)
 
-    async def _replace(self, stored: Stored, question: Exchange, ttl: float) -> None:
+    async def _replace(self, stored: Stored, question: Exchange, ttl: float) -> Answer:
         try:
-            stored.answer = await self._load(question, ttl)
+            answer = stored.answer = await self._load(question, ttl)
             stored.made_at = self._now()
+            self._room.take(stored)
+            return answer
         finally:
             stored.reload = None
             stored.reload_after = self._now() + RETRY_PAUSE
 
     async def _first(self, exchange: Exchange, ttl: float) -> Stored:
-        return Stored(await self._load(exchange.detached(), ttl), self._now())
+        stored = Stored(await self._load(exchange.detached(), ttl), self._now())
+        self._room.take(stored)
+        return stored
 
     async def _load(self, question: Exchange, ttl: float) -> Answer:
         answer = await self._next(question)
@@ -144,7 +178,7 @@ def etag(body: bytes) -> bytes:
     return b'W/"' + blake2b(body, digest_size=12).hexdigest().encode() + b'"'
 
 
-def _seen(task: asyncio.Task[None]) -> None:
+def _seen(task: asyncio.Task[Answer]) -> None:
     """Take note of a failure, so that nobody warns about it: the stale answer stands in."""
     if not task.cancelled():
         task.exception()

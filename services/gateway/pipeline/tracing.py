@@ -5,6 +5,7 @@ sent a trace. The ids are there in any case. Whether a client's trace is recorde
 unless a proxy in front vouches for what it says: else any client could have all its requests recorded.
 """
 
+import logging
 import re
 import time
 from binascii import hexlify
@@ -21,9 +22,16 @@ from services.kit.durations import Durations, Series
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Bytes of tracestate that are passed on. W3C asks for 512 at least; gRPC takes 8 KiB for all metadata of a call, and
+# refuses more: to whoever waits for the call.
+MOST_STATE = 2048
 IDS_BYTES = 24  # a trace id and a span id
 
 Labels = tuple[str, str, int]  # method, route and status
+
+# They write a line about each header that is no trace, and every client can send such.
+for _name in ("opentelemetry.trace.propagation.tracecontext", "opentelemetry.trace.span"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 _tracer = telemetry.tracer("cryptovault.http")
 # Semantic conventions for HTTP, OpenTelemetry 1.45: seconds.
@@ -56,8 +64,10 @@ class Tracing:
         return answer
 
     def _parent(self, exchange: Exchange) -> context.Context:
-        names = (b"traceparent", b"tracestate")
-        sent = telemetry.extract({name.decode(): exchange.text(name) for name in names if name in exchange.headers})
+        given = {"traceparent": exchange.text(b"traceparent")}
+        if 0 < len(exchange.headers.get(b"tracestate", b"")) <= MOST_STATE:
+            given["tracestate"] = exchange.text(b"tracestate")
+        sent = telemetry.extract(given)
         return sent if self._vouched else telemetry.decided(sent, recorded=self._sampler.take())
 
     async def _with_span(self, exchange: Exchange, parent: context.Context) -> Answer:

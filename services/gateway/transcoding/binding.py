@@ -23,6 +23,9 @@ def parse_query(query: bytes, problems: Problems) -> list[tuple[str, str]]:
     parameters = []
     for part in parts:
         name, _, value = part.partition(b"=")
+        if not name:
+            problems.add("query", "holds a value without a name")
+            continue
         try:
             parameters.append((_decode(name), _decode(value)))
         except UnicodeDecodeError:
@@ -51,8 +54,8 @@ def bind_query(into: Message, parameters: Sequence[tuple[str, str]], taken: froz
         except ValueError:
             problems.add(name, "is not known here")
             continue
-        if name in taken:
-            problems.add(name, "is given by the path already")
+        if name in taken or name.partition(".")[0] in taken:
+            problems.add(name, "is given by the path or the body already")
         elif name in seen and not field.is_repeated:
             problems.add(name, "is given more than once")
         else:

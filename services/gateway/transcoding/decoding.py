@@ -15,10 +15,18 @@ from services.kit.errors import FieldError
 MAX_DEPTH = 32  # levels of nesting
 MAX_PROBLEMS = 50  # reported at once
 BODY = "body"  # what the whole body is called in errors
+NONE = frozenset[str]()
 
 _TIMES: dict[str, Callable[[str, Any], None]] = {
     "google.protobuf.Timestamp": wellknown.decode_timestamp,
     "google.protobuf.Duration": wellknown.decode_duration,
+}
+
+# What each is made from, and how.
+_FREE_FORM: dict[str, tuple[type, Callable[[Any, Any], None]]] = {
+    "google.protobuf.Value": (object, wellknown.decode_value),
+    "google.protobuf.Struct": (dict, wellknown.decode_struct),
+    "google.protobuf.ListValue": (list, wellknown.decode_list),
 }
 
 
@@ -70,8 +78,8 @@ def _deeper_than(value: Any, levels: int) -> bool:
     return False
 
 
-def fill_message(value: Any, into: Message, path: str, problems: Problems, bound: frozenset[str] = frozenset()) -> None:
-    """Fill a message from JSON. `bound` names fields that the path has given already."""
+def fill_message(value: Any, into: Message, path: str, problems: Problems, bound: frozenset[str] = NONE) -> None:
+    """Fill a message from JSON. `bound` names fields, by their paths, that the request's path has given already."""
     name = descriptor_of(into).full_name
     if name in _TIMES:
         _fill_time(name, value, into, path, problems)
@@ -88,13 +96,15 @@ def _fill_key(key: str, item: Any, into: Message, path: str, problems: Problems,
     field = descriptor_of(into).fields_by_name.get(key)
     if field is None:
         problems.add(path, "is not known here")
-    elif key in bound:
+    elif path in bound:
         problems.add(path, "is given by the path already")
     elif item is not None:  # null means: not given
-        fill_field(field, item, into, path, problems)
+        fill_field(field, item, into, path, problems, bound)
 
 
-def fill_field(field: FieldDescriptor, value: Any, into: Message, path: str, problems: Problems) -> None:
+def fill_field(
+    field: FieldDescriptor, value: Any, into: Message, path: str, problems: Problems, bound: frozenset[str] = NONE
+) -> None:
     """Fill one field of any kind."""
     if is_map(field):
         _fill_map(field, value, into, path, problems)
@@ -103,7 +113,7 @@ def fill_field(field: FieldDescriptor, value: Any, into: Message, path: str, pro
     elif is_message(field):
         child = getattr(into, field.name)
         child.SetInParent()
-        fill_message(value, child, path, problems)
+        fill_message(value, child, path, problems, bound)
     else:
         problems.attempt(path, partial(_assign, into, field, value))
 
@@ -157,13 +167,8 @@ def _fill_time(name: str, value: Any, into: Message, path: str, problems: Proble
 def _fill_well_known(name: str, value: Any, into: Any, path: str, problems: Problems) -> None:
     if name in wellknown.WRAPPERS:
         fill_field(descriptor_of(into).fields_by_name["value"], value, into, path, problems)
-    elif name == "google.protobuf.Value":
-        wellknown.decode_value(value, into)
-    elif name == "google.protobuf.Struct" and isinstance(value, dict):
-        wellknown.decode_struct(value, into)
-    elif name == "google.protobuf.ListValue" and isinstance(value, list):
-        for item in value:
-            wellknown.decode_value(item, into.values.add())
+    elif name in _FREE_FORM and isinstance(value, _FREE_FORM[name][0]):
+        problems.attempt(path, partial(_FREE_FORM[name][1], value, into))
     elif name == "google.protobuf.Empty" and value == {}:
         return
     else:

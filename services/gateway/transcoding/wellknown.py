@@ -110,20 +110,29 @@ def decode_duration(text: str, into: Any) -> None:
 
 
 def decode_struct(value: dict[str, Any], into: Any) -> None:
-    """Fill a Struct from a JSON object."""
+    """Fill a Struct from a JSON object. Raises ValueError."""
     into.Clear()
     for key, item in value.items():
         decode_value(item, into.fields[key])
 
 
+def decode_list(value: list[Any], into: Any) -> None:
+    """Fill a ListValue from a JSON array. Raises ValueError."""
+    for item in value:
+        decode_value(item, into.values.add())
+
+
 def decode_value(value: Any, into: Any) -> None:
-    """Fill a Value from any JSON value."""
+    """Fill a Value from any JSON value. Raises ValueError."""
     if value is None:
         into.null_value = 0
     elif isinstance(value, bool):
         into.bool_value = value
     elif isinstance(value, int | float):
-        into.number_value = value
+        try:
+            into.number_value = value
+        except OverflowError:
+            raise ValueError("holds a number that is too large") from None
     elif isinstance(value, str):
         into.string_value = value
     elif isinstance(value, dict):
@@ -131,5 +140,4 @@ def decode_value(value: Any, into: Any) -> None:
         decode_struct(value, into.struct_value)
     else:
         into.list_value.SetInParent()
-        for item in value:
-            decode_value(item, into.list_value.values.add())
+        decode_list(value, into.list_value)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import grpc
 import pytest
 from cryptovault.cache.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
 from opentelemetry.sdk.trace import TracerProvider
@@ -105,6 +106,20 @@ async def test_an_unexpected_fault_of_an_upstream_shows_nothing_of_itself(harnes
     assert answer.json()["detail"] == "Internal error"
 
 
+async def test_an_answer_that_is_no_message_is_a_fault_that_the_log_tells_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def garbled(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        return b"\xff"
+
+    method = {"ListSymbols": grpc.unary_unary_rpc_method_handler(garbled)}
+    service = grpc.method_handlers_generic_handler("cryptovault.prices.v1.PricesService", method)
+    async with AsyncExitStack() as stack:
+        address = await start_upstream(stack, (lambda _, server: server.add_generic_rpc_handlers((service,)), None))
+        harness = await stack.enter_async_context(gateway(further={"prices": address}))
+        answer = await harness.client.get("/api/symbols")
+    assert (answer.status_code, answer.json()["detail"]) == (500, "Internal error")
+    assert "GET /api/symbols failed" in caplog.messages
+
+
 async def test_a_read_is_tried_once_more_when_the_upstream_was_away_and_a_write_is_not(harness: Harness) -> None:
     harness.prices.failures = [Unavailable("restarting")]
     answer = await harness.client.get("/api/prices")
@@ -160,6 +175,12 @@ async def test_head_answers_like_get_without_a_body(harness: Harness) -> None:
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
+async def test_head_of_a_stream_tells_no_length(harness: Harness) -> None:
+    head = await harness.client.head("/api/prices/BTC-USD/stream")
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
+    assert "content-length" not in head.headers
+
+
 async def test_options_and_wrong_verbs_say_what_is_allowed(harness: Harness) -> None:
     options = await harness.client.options("/api/prices")
     wrong = await harness.client.patch("/api/prices")
@@ -190,6 +211,24 @@ async def test_a_client_s_trace_goes_on_but_is_recorded_at_its_wish_only_where_a
         asked = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
         answer = await harness.client.get("/api/prices/NOPE-USD", headers=asked)
     assert (answer.json()["trace_id"], answer.headers["traceresponse"][-3:]) == (trace, f"-{flags}")
+
+
+async def test_a_trace_s_state_goes_to_upstreams_only_as_far_as_their_calls_have_room_for_it() -> None:
+    asked = {**USER, "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "user-agent": "a" * 500}
+    asked["tracestate"] = ",".join(f"k{number:02}={'v' * 242}" for number in range(32))
+    async with gateway(rate_limit_factor=10) as harness:
+        answers = [await harness.client.get("/api/auth/me", headers=asked) for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("state", ["!", "a=1,a=2", ",".join(f"k{number}=v" for number in range(33)), "x" * 9000])
+async def test_what_is_wrong_with_a_client_s_trace_is_no_line_in_the_log(
+    harness: Harness, caplog: pytest.LogCaptureFixture, state: str
+) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for traceparent in (trace, trace + " " * 600):
+        await harness.client.get("/ping", headers={"traceparent": traceparent, "tracestate": state})
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("opentelemetry")] == []
 
 
 async def test_a_request_id_that_is_no_id_is_replaced(harness: Harness) -> None:

@@ -1,9 +1,15 @@
 """How long answers are kept, and who waits when they get old. /api/prices has a cache_ttl of 0.5 s."""
 
 import asyncio
+import gc
+import math
 
 import httpx
+import pytest
 
+from services.gateway.pipeline import response_cache
+from services.gateway.pipeline.exchange import Answer
+from services.gateway.pipeline.response_cache import Room, Stored
 from services.kit.errors import Unavailable
 from tests.unit.gateway.harness import USER, Harness, gateway, until
 
@@ -92,3 +98,33 @@ async def test_answers_differ_by_query_and_never_by_who_asks(harness: Harness) -
     other = await harness.client.get(PATH, params={"symbols": "ETH-USD"})
     assert [made_by(answer) for answer in (one, same, other)] == [1, 1, 2]
     assert harness.prices.last_caller.client_ip == ""
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+async def test_large_answers_push_out_the_oldest(monkeypatch: pytest.MonkeyPatch, renewed: bool) -> None:
+    async def ask(number: int) -> int:
+        return made_by(await harness.client.get(PATH, params={"symbols": f"S{number}"}))
+
+    monkeypatch.setattr(response_cache, "MOST_BYTES", 30_000)
+    async with gateway() as harness:
+        small = [await ask(number) for number in range(10)]
+        harness.prices.padding = "x" * 1500  # for each of two prices
+        harness.clock.advance(60)
+        words = range(10) if renewed else range(10, 20)
+        large = [await ask(number) for number in words]
+        again = [await ask(number) for number in reversed(words)]
+    assert [*small, *large] == list(range(1, 21))
+    assert again[:8] == large[:1:-1]
+    assert again[8] == 21  # it was let go
+
+
+async def test_answers_are_let_go_by_age_and_what_is_dropped_takes_no_room() -> None:
+    room, kept = Room(100), [Stored(Answer(200, [], b"x" * 40), 1.0) for _ in range(3)]
+    for stored in kept:
+        room.take(stored)
+    assert [stored.made_at for stored in kept] == [-math.inf, 1.0, 1.0]
+    del kept[1], stored
+    gc.collect()
+    kept.append(Stored(Answer(200, [], b"x" * 60), 1.0))
+    room.take(kept[-1])
+    assert [stored.made_at for stored in kept] == [-math.inf, 1.0, 1.0]

@@ -42,16 +42,23 @@ async def test_hashed_files_are_immutable_and_come_as_the_build_compressed_them(
     async with gateway(static=built) as harness:
         packed = await harness.client.get("/assets/app-abc.js", headers={"accept-encoding": "gzip"})
         plain = await harness.client.get("/assets/app-abc.js", headers={"accept-encoding": "identity"})
+        other = await harness.client.get("/assets/app-abc.js", headers={"accept-encoding": "zstd"})
         known = await harness.client.get("/assets/app-abc.js", headers={"if-none-match": packed.headers["etag"]})
     assert packed.headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "accept-encoding")
-    assert packed.content == plain.content
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content == other.content
+    assert other.headers["content-encoding"] == "zstd"
+    assert {answer.headers["vary"] for answer in (packed, plain, other)} == {"accept-encoding"}
     assert known.status_code == 304
 
 
 async def test_nothing_outside_the_folder_is_served(built: Path) -> None:
     (built / "link.txt").symlink_to("/etc/hostname")
+    (built / "plain.txt").write_text("plain")
+    (built / "plain.txt.gz").symlink_to("/etc/hostname")
     async with gateway(static=built) as harness:
+        plain = await harness.client.get("/plain.txt", headers={"accept-encoding": "gzip"})
+        assert (plain.text, "content-encoding" in plain.headers) == ("plain", False)
         for path in ("/link.txt", "/../etc/hostname", "/%2e%2e/etc/hostname", "//etc/hostname"):
             assert (await harness.client.get(path)).status_code == 404
 

@@ -12,6 +12,9 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 
 from services.gateway.openapi.document import openapi_document
 from services.gateway.transcoding.catalog import CatalogError, load
+from services.gateway.transcoding.encoding import Encoders
+from services.gateway.transcoding.transcoder import Transcoder
+from services.kit.errors import InvalidInput
 from services.kit.testing import free_port
 from tests.unit.gateway.harness import DESCRIPTORS, gateway
 
@@ -70,6 +73,41 @@ async def test_a_new_proto_and_an_address_are_served(orders_address: str) -> Non
 def test_it_is_described_as_well() -> None:
     descriptors = with_orders(access=PUBLIC)
     assert b'"/api/orders/{order_id}":{"patch"' in openapi_document(load(descriptors), descriptors)
+
+
+def wrapped(body: str) -> Transcoder:
+    """PATCH /api/orders/{order.order_id}, with the whole request in the body, or the order only."""
+    descriptors = with_orders(access=PUBLIC)
+    file = descriptors.file[-1]
+    request, method = file.message_type.add(name="UpdateOrderRequest"), file.service[0].method[0]
+    order = request.field.add(name="order", number=1, type=Field.TYPE_MESSAGE, label=Field.LABEL_OPTIONAL)
+    order.type_name = ".cryptovault.orders.v1.Order"
+    request.field.add(name="note", number=2, type=Field.TYPE_STRING, label=Field.LABEL_OPTIONAL)
+    method.input_type = ".cryptovault.orders.v1.UpdateOrderRequest"
+    http = method.options.Extensions[annotations_pb2.http]
+    http.patch, http.body = "/api/orders/{order.order_id}", body
+    return Transcoder(load(descriptors)[-1], Encoders())
+
+
+def test_path_body_and_query_fill_one_message() -> None:
+    whole = wrapped("*").request(["o-1"], b"", b'{"order":{"amount":"5"},"note":"x"}')
+    parts = wrapped("order").request(["o-1"], b"note=x", b'{"amount":"5"}')
+    assert whole == parts == b"\n\x08\n\x03o-1\x12\x015\x12\x01x"
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "sent", "wrong"),
+    [
+        ("*", b"", b'{"order":{"order_id":"o-2"}}', "order.order_id"),
+        ("order", b"", b'{"order_id":"o-2"}', "order.order_id"),
+        ("order", b"order.order_id=o-2", b"", "order.order_id"),
+        ("order", b"order.amount=5", b'{"amount":"6"}', "order.amount"),
+    ],
+)
+def test_what_one_of_them_gives_no_other_changes(body: str, query: bytes, sent: bytes, wrong: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        wrapped(body).request(["o-1"], query, sent)
+    assert [item.field for item in caught.value.fields] == [wrong]
 
 
 @pytest.mark.parametrize("policy", [{}, {"access": PUBLIC, "rate": "often"}])

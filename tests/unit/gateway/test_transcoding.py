@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 from cryptovault.auth.v1 import auth_service_pb2 as auth_pb
+from cryptovault.prices.v1 import price_pb2
 from cryptovault.prices.v1 import prices_service_pb2 as prices_pb
 from cryptovault.realtime.v1 import realtime_service_pb2 as realtime_pb
 
+from services.gateway.transcoding.elements import Elements
 from services.gateway.transcoding.encoding import Encoders
 from services.gateway.transcoding.transcoder import Transcoder
 from services.kit.errors import InvalidInput
@@ -80,6 +82,8 @@ def test_null_and_an_empty_body_mean_not_given() -> None:
         (LOGIN, (), b"email=a", b"{}", ["email"]),
         (BROADCAST, ("u",), b"", b'{"user_id":"v"}', ["user_id"]),
         (BROADCAST, ("u",), b"", b'{"data":[]}', ["data"]),
+        (BROADCAST, ("u",), b"", b'{"data":{"a":[1%s]},"b":1}' % (b"0" * 400), ["data", "b"]),
+        (CANDLES, ("X",), b"=1", b"", ["query"]),
     ],
 )
 def test_every_mistake_is_named(name: str, path: tuple[str, ...], query: bytes, body: bytes, expected: Any) -> None:
@@ -95,6 +99,16 @@ def test_an_answer_has_every_field_and_numbers_for_small_64_bit_integers() -> No
     assert body["sources"] == [{"venue": "kraken", "price": "61234.50", "age_ms": 12}]
     assert (body["quality"], body["seq"], body["max_age_ms"]) == ("SINGLE_SOURCE", "9007199254740992", 0)
     assert (body["event_time"], body["published_at"]) == ("2023-11-14T22:13:20.123Z", None)
+
+
+def test_what_one_user_alone_is_told_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[bytes] = []
+    monkeypatch.setattr(Elements, "_element", lambda _, message: kept.append(message.SerializeToString()))
+    sessions = auth_pb.ListSessionsResponse(sessions=[auth_pb.Session(session_id="s1")])
+    prices = prices_pb.ListPricesResponse(prices=[price_pb2.Price(symbol="BTC-USD")])
+    assert b'"s1"' in transcoder("AuthService.ListSessions").answer(sessions.SerializeToString())
+    transcoder("PricesService.ListPrices").answer(prices.SerializeToString())
+    assert kept == [prices.prices[0].SerializeToString()]
 
 
 def test_response_body_unwraps_the_answer() -> None:
