@@ -13,6 +13,7 @@ CryptoVaultError
 └── DeadlineExceeded    504  DEADLINE_EXCEEDED
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +22,8 @@ import msgspec
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+
+logger = logging.getLogger(__name__)
 
 DETAILS_KEY = "grpc-status-details-bin"  # where gRPC carries google.rpc.Status
 DOMAIN = "cryptovault"
@@ -154,9 +157,17 @@ def from_grpc(error: grpc.aio.AioRpcError) -> CryptoVaultError:
     kind = _BY_CODE.get(error.code())
     if kind is None:
         return Internal()
+    if kind is TooManyRequests and not is_told(error):  # a message is too large; the client has asked for nothing wrong
+        logger.warning("gRPC itself has refused a call: %s", error.details())
+        return Internal()
     if kind in (Unavailable, DeadlineExceeded):  # the transport's texts name addresses: not for clients
         return _with_details(kind, error, detail="")
     return _with_details(kind, error, detail=error.details() or "")
+
+
+def is_told(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a service of ours says so, and not gRPC itself."""
+    return any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
 
 
 def _with_details(kind: type[CryptoVaultError], error: grpc.aio.AioRpcError, detail: str) -> CryptoVaultError:

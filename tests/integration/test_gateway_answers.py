@@ -45,6 +45,12 @@ async def test_curl_speaks_http2_by_prior_knowledge(front: Running) -> None:
     assert written == ["2"]
 
 
+@pytest.mark.parametrize("protocol", ["--http1.1", "--http2-prior-knowledge"])
+async def test_the_server_as_a_whole_can_be_asked_for_its_options(front: Running, protocol: str) -> None:
+    asked = [protocol, "-sS", "-w", "%{http_code}", "--request-target", "*", front.plain]
+    assert await curl("-X", "OPTIONS", *asked) == ["204"]
+
+
 @pytest.mark.parametrize(("protocol", "statuses"), [("--http2", ["103", "200"]), ("--http1.1", ["200"])])
 async def test_the_dashboard_is_preceded_by_early_hints_where_browsers_take_them(
     tls_folder: Path, tmp_path: Path, protocol: str, statuses: list[str]

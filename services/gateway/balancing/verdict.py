@@ -4,7 +4,7 @@ from enum import Enum
 
 import grpc
 
-from services.kit.errors import DETAILS_KEY
+from services.kit.errors import is_told
 
 Code = grpc.StatusCode
 
@@ -20,7 +20,7 @@ class Verdict(Enum):
 
 def verdict_of(error: grpc.aio.AioRpcError) -> Verdict:
     """What a failure says. An error with details was given by the service itself, which is alive then."""
-    code, spoken = error.code(), any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
-    if code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED) and not spoken:
+    code = error.code()
+    if code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED) and not is_told(error):
         return Verdict.AWAY
     return Verdict.FAULT if code in (Code.UNAVAILABLE, Code.INTERNAL, Code.UNKNOWN) else Verdict.WELL

@@ -7,7 +7,10 @@ from services.gateway.http2.request import Refused
 
 MAX_CHUNK_LINE = 256  # bytes: a size and what extends it
 MAX_TRAILERS = 8192  # bytes
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # of an extension, and its value unless that is in quotes
+_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+_EXTENSION = rb"[ \t]*;[ \t]*" + _NAME + rb"(?:[ \t]*=[ \t]*(?:" + _NAME + rb"|" + _QUOTED + rb"))?"
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:" + _EXTENSION + rb")*")
 _TRAILERS = re.compile(rb"(?:[!#$%&'*+.^`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n")
 
 
@@ -94,6 +97,9 @@ class Chunked:
         if end < 4 and not buffer.startswith(b"\r\n"):
             if len(buffer) >= MAX_TRAILERS:
                 raise Refused(431, f"the trailers are larger than {MAX_TRAILERS} bytes")
+            lines = buffer.removesuffix(b"\r").replace(b"\r\n", b"")
+            if b"\n" in lines or b"\r" in lines:  # it could not become right any more
+                raise Refused(400, "lines end with a carriage return and a line feed")
             return False
         if _TRAILERS.fullmatch(buffer[:end]) is None:
             raise Refused(400, "the trailers are not fields of RFC 9112")

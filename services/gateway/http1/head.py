@@ -13,8 +13,8 @@ VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
 _HEAD = re.compile(rb"([A-Z][A-Z0-9-]{0,31}) ([!-~]+) HTTP/1\.([01])\r\n((?:" + TOKEN + rb":" + VALUE + rb"\r\n)*)\r\n")
 _REQUEST_LINE = re.compile(rb"[A-Z][A-Z0-9-]{0,31} [!-~]+ HTTP/(\d)\.(\d)")
 _FIELD_LINE = re.compile(TOKEN + rb":" + VALUE)
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
-_ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
+_ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)(.*)", re.IGNORECASE)
 
 SPECIAL = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
 
@@ -48,8 +48,7 @@ class Head:
         return self.chunked or self.length > 0
 
     def _target(self, target: bytes, special: dict[bytes, list[bytes]]) -> tuple[bytes, str, bytes]:
-        if len(target) > MAX_TARGET:
-            raise Refused(414, f"the request target is longer than {MAX_TARGET} bytes")
+        check_target(target)
         if self.method == "CONNECT":
             raise Refused(501, "CONNECT is not served")
         host = _host(special.get(b"host", []), self.version)
@@ -74,6 +73,8 @@ class Head:
         if codings and (self.version == "1.0" or len(codings) > 1):
             raise Refused(400, "transfer-encoding must be chunked, once, in HTTP/1.1")
         if codings and codings[0].lower() != b"chunked":
+            if codings[0].lower().rpartition(b",")[2].strip(b" \t") != b"chunked":
+                raise Refused(400, "chunked must be the last transfer coding")
             raise Refused(501, "transfer codings other than chunked are not understood")
         self.chunked = bool(codings)
         self.length = int(lengths[0]) if lengths else 0
@@ -92,6 +93,12 @@ class Head:
         ]
 
 
+def check_target(target: bytes | bytearray) -> None:
+    """Raises Refused when it is longer than any that is served."""
+    if len(target) > MAX_TARGET:
+        raise Refused(414, f"the request target is longer than {MAX_TARGET} bytes")
+
+
 def _fields(lines: bytes) -> tuple[list[Header], dict[bytes, list[bytes]]]:
     """All fields, in lower case, and those that have a meaning here."""
     headers: list[Header] = []
@@ -108,10 +115,9 @@ def _fields(lines: bytes) -> tuple[list[Header], dict[bytes, list[bytes]]]:
 def _host(hosts: list[bytes], version: str) -> bytes:
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise Refused(400, "there must be one host header")
-    host = hosts[0] if hosts else b""
-    if _HOST.fullmatch(host) is None:
+    if hosts and _HOST.fullmatch(hosts[0]) is None:
         raise Refused(400, "host is not a host and a port")
-    return host
+    return hosts[0] if hosts else b""
 
 
 def _fault(data: bytes) -> Refused:

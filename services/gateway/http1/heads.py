@@ -2,7 +2,7 @@
 
 import re
 
-from services.gateway.http1.head import Head
+from services.gateway.http1.head import Head, check_target
 from services.gateway.http2.limits import Limits
 from services.gateway.http2.request import Refused
 
@@ -28,6 +28,7 @@ class Heads:
         end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
         size = len(buffer) if end < 0 else end
         if size > self._limits.header_bytes:
+            check_target(buffer.partition(b"\r\n")[0].partition(b" ")[2].partition(b" ")[0])
             raise Refused(431, f"the header is larger than {self._limits.header_bytes} bytes")
         if end < 0:
             if LINE_FAULT.search(buffer, max(0, self._scanned - 1)):

@@ -105,6 +105,8 @@ class Routing:
         if found is None:
             if exchange.method in ("GET", "HEAD"):
                 return self._fallback(exchange)
+            if (exchange.method, exchange.path) == ("OPTIONS", "*"):  # of the server as a whole: RFC 9110 section 9.3.7
+                return _nothing()
             raise NotFound(f"there is nothing at {exchange.path}")
         verb = "GET" if exchange.method == "HEAD" else exchange.method
         route = found.routes.get(verb)
@@ -112,6 +114,10 @@ class Routing:
             return _other_verb(exchange, found.routes)
         exchange.route, exchange.path_values = route, found.values
         return self._next(exchange)
+
+
+async def _nothing() -> Answer:
+    return Answer(204, [])
 
 
 async def _other_verb(exchange: Exchange, routes: dict[str, Route]) -> Answer:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 GET = b"GET /ping HTTP/1.1\r\nhost: a\r\n"
 POST = b"POST /echo HTTP/1.1\r\nhost: a\r\n"
+TRAILERS = b"transfer-encoding: chunked\r\n\r\n0\r\n"  # begin here
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
@@ -39,21 +40,25 @@ CHUNKS = [
         b"five",
         b"123456789",
         b"5;a\x00b",
+        b"5;",
+        b"5;a[=b",
+        b"5;a=",
+        b'5;a="b',
         b"5\x0b",
         b"5;" + b"x" * 300,
     )
 ]
 CODINGS = [
-    refused(f"transfer-encoding {value!r}", POST + b"transfer-encoding: " + value + b"\r\n\r\n0\r\n\r\n", 501)
-    for value in (
-        b"chunked, identity",
-        b"identity",
-        b"gzip, chunked",
-        b",chunked",
-        b"xchunked",
-        b"chunked;q=1",
-        b"",
-        b'"chunked"',
+    refused(f"transfer-encoding {value!r}", POST + b"transfer-encoding: " + value + b"\r\n\r\n0\r\n\r\n", status)
+    for value, status in (
+        (b"chunked, identity", 400),  # nobody knows where the body ends: not 501 (section 6.3)
+        (b"identity", 400),
+        (b"gzip, chunked", 501),
+        (b",chunked", 501),
+        (b"xchunked", 400),
+        (b"chunked;q=1", 400),
+        (b"", 400),
+        (b'"chunked"', 400),
     )
 ]
 HEADS = [
@@ -81,6 +86,9 @@ HEADS = [
     refused("a name with an underscore", GET + b"content_length: 5\r\n\r\n"),
     refused("a name in quotes", GET + b'"x": a\r\n\r\n'),
     refused("no host", b"GET /ping HTTP/1.1\r\nx: y\r\n\r\n"),
+    refused("an empty host", b"GET /ping HTTP/1.1\r\nhost:\r\n\r\n", 400, "9110"),
+    refused("a host that is a port only", b"GET /ping HTTP/1.1\r\nhost: :80\r\n\r\n", 400, "9110"),
+    refused("a target with an empty host", b"GET http:///ping HTTP/1.0\r\n\r\n", 400, "9110"),
     refused("two hosts", GET + b"host: b\r\n\r\n"),
     refused("a host with a path", b"GET /ping HTTP/1.1\r\nhost: a/b\r\n\r\n"),
     refused("a host with a space", b"GET /ping HTTP/1.1\r\nhost: a b\r\n\r\n"),
@@ -108,11 +116,14 @@ HEADS = [
     refused("HTTP/3.0", b"GET /ping HTTP/3.0\r\nhost: a\r\n\r\n", 505),
     refused("CONNECT", b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n", 501, "9110"),
     refused("a target of 20,000 bytes", b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nhost: a\r\n\r\n", 414, "9110"),
+    refused("a target of 70,000 bytes", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nhost: a\r\n\r\n", 414, "9110"),
     refused("a header of 70,000 bytes", GET + b"x: " + b"y" * 70_000 + b"\r\n\r\n", 431, "6585"),
     refused("200 header fields", GET + b"x: y\r\n" * 200 + b"\r\n", 431, "6585"),
     refused("a chunk longer than it says", POST + b"transfer-encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n"),
     refused("a chunk that ends in a line feed", POST + b"transfer-encoding: chunked\r\n\r\n5\nhello\n0\n\n"),
     refused("a trailer that is no field", POST + b"transfer-encoding: chunked\r\n\r\n0\r\nx y\r\n\r\n"),
+    Case("a line feed for the end of the trailers, and nothing more", POST + TRAILERS + b"\n", 400),
+    Case("a carriage return for the end of the trailers, and nothing more", POST + TRAILERS + b"x: y\r\r", 400),
     refused("trailers without end", POST + b"transfer-encoding: chunked\r\n\r\n0\r\nx: " + b"y" * 9000, 431, "6585"),
 ]
 SERVED = [
@@ -132,6 +143,11 @@ SERVED = [
     Case("a body in chunks", POST + b"transfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", 200),
     Case("a coding in upper case", POST + b"transfer-encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200),
     Case("chunks with an extension", POST + b"transfer-encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n", 200),
+    Case(
+        "chunks with all that an extension may be",
+        POST + b'transfer-encoding: chunked\r\n\r\n5 ; a_b ;c = "d;\\"\t\xe9";e=f\r\nhello\r\n0;g\r\n\r\n',
+        200,
+    ),
     Case("chunks with trailers", POST + b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: y\r\n\r\n", 200),
     Case("a length of 0 for a read", GET + b"content-length: 0\r\n\r\n", 200),
 ]

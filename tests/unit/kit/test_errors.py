@@ -52,6 +52,13 @@ def test_an_unknown_failure_tells_clients_nothing():
     assert "KeyError" not in from_grpc(error).detail
 
 
+def test_what_grpc_itself_finds_too_large_is_no_quota_of_the_client():
+    error = grpc.aio.AioRpcError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata(), "received message larger than max"
+    )
+    assert type(from_grpc(error)) is Internal
+
+
 def test_damaged_details_are_ignored():
     trailers = grpc.aio.Metadata((DETAILS_KEY, b"\xff\xff"))
     error = grpc.aio.AioRpcError(grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), trailers, "no such symbol")
