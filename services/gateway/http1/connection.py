@@ -207,9 +207,10 @@ class Http1Connection(asyncio.Protocol):
         self._since = self.engine.loop.time()
         if not exchange.keep_alive:
             self._linger(more=not exchange.body.ended)
-        elif self._closing:
-            self.transport.close()
-        elif self._buffer or self._ended or not self._reading:
+            return
+        if self._closing:  # the answer had begun before, and could not say so
+            self._close_soon()
+        if self._buffer or self._ended or not self._reading:
             self._advance_soon()
 
     def _advance_soon(self) -> None:
@@ -256,13 +257,16 @@ class Http1Connection(asyncio.Protocol):
         """End after the answer at hand. A request that is on its way meanwhile is still answered."""
         self._closing = True
         if self._exchange is None:
-            self.engine.loop.call_later(self.engine.limits.goaway_delay, self._close_if_idle)
+            self._close_soon()
 
     def abort(self) -> None:
         """End without a word, and stop the application."""
         if self._exchange is not None:
             self._exchange.cancel()
         self.transport.abort()
+
+    def _close_soon(self) -> None:
+        self.engine.loop.call_later(self.engine.limits.goaway_delay, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         if self._exchange is None:

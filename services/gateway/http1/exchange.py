@@ -183,7 +183,7 @@ class Exchange:
     def _answer_at_once(self) -> bool:
         """Send what the application has at hand for a request without a body, if it has."""
         connection, at_hand = self._connection, self._connection.engine.at_hand
-        if at_hand is None or not self.body.ended:
+        if at_hand is None or self.received or not self.body.ended:
             return False
         self._asked = (connection.scheme, connection.client_host, self.head.data)
         ready = at_hand(self._asked)

@@ -138,15 +138,18 @@ class Front(asyncio.Protocol):
 
     def _hand_over(self, transport: asyncio.Transport, data: bytes) -> None:
         """Leave a WebSocket to Hypercorn, with what has arrived of it."""
-        engine, head = self._door.engine, data[: data.index(b"\r\n\r\n") + 4]
+        engine = self._door.engine
+        head = Head(data[: data.index(b"\r\n\r\n") + 4], engine.limits)
         try:
-            check_handshake(Head(head, engine.limits).headers)
+            check_handshake(head.headers)
         except Refused as refused:
             engine.events[Event.REFUSED_REQUESTS] += 1
             transport.write(answer.refusal(refused.status, refused.detail, engine.common_headers))
             transport.close()
         else:
-            self._leave_to_hypercorn(transport, data)
+            # Hypercorn would take an absolute target (RFC 9112 section 3.2.2) for a path.
+            target = head.raw_path + (b"?" + head.query if head.query else b"")
+            self._leave_to_hypercorn(transport, b"GET " + target + data[data.index(b" HTTP/") :])
 
     def _leave_to_hypercorn(self, transport: asyncio.Transport, data: bytes) -> None:
         protocol = WebSocketFront(self._door, self._client, transport)

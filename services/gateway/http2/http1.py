@@ -6,9 +6,11 @@ from typing import cast
 import h11
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.events import Closed, RawData
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.events import Request
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.protocol.ws_stream import WSStream
 
+from services.gateway.http2.bounded_socket import BoundedSocket
 from services.gateway.http2.socket_tasks import SocketTasks
 
 BAD_REQUEST = 400
@@ -40,11 +42,19 @@ class StrictH11(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         """Refuse what Hypercorn would not take for a WebSocket but serve: h11 allows more than RFC 9112."""
-        if _is_websocket(request):
-            await super()._create_stream(request)
-        else:
+        if not _is_websocket(request):
             await self._send_error_response(BAD_REQUEST)
             await self.send(Closed())
+            return
+        self.stream = BoundedSocket(
+            self.app, self.config, self.context, self.task_group, self.ssl, self.client, self.server, self.stream_send,
+            STREAM_ID,
+        )  # fmt: skip
+        self.connection = H11WSConnection(cast("h11.Connection", self.connection))
+        version, method = request.http_version.decode(), request.method.decode()
+        await self.stream.handle(
+            Request(STREAM_ID, list(request.headers), version, method, request.target, self.connection_state)
+        )
 
     async def _close_stream(self) -> None:
         """Tell the application also if it was asked about a handshake that has been refused since."""

@@ -73,7 +73,8 @@ class StockServers:
         self._open[task] = writer
         task.add_done_callback(self._open.pop)
         server = Http1Server(self._app, self._engine.loop, self._config, self._context, self._state, reader, writer)
-        await server
+        with suppress(asyncio.CancelledError):  # by `stop`, below; asyncio would log it as a failure of its own
+            await server
 
     async def drain(self) -> None:
         """Close the connections that are idle, and return when the others are done."""

@@ -150,7 +150,10 @@ class Stream:
 
     def _continue(self) -> None:
         """The application waits for the body: a client that asks first may send it (RFC 9110 section 10.1.1)."""
-        if not (self.received or self.ended or self._status) and self.request.header(b"expect") == b"100-continue":
+        if self.received or self.ended or self._status:
+            return
+        expectation = self.request.header(b"expect")
+        if expectation is not None and expectation.lower() == b"100-continue":
             self._inform(100, [])
 
     # The answer
@@ -218,7 +221,7 @@ class Stream:
     def _answer_at_once(self) -> bool:
         """Send what the application has at hand for a request without a body, if it has."""
         connection, at_hand = self._connection, self._connection.engine.at_hand
-        if at_hand is None or not self.ended:
+        if at_hand is None or self.received or not self.ended:
             return False
         self._asked = (connection.scheme, connection.client_host, *self._fields)
         ready = at_hand(self._asked)

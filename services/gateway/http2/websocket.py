@@ -12,6 +12,7 @@ from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.typing import ASGIFramework, ConnectionState
 
 from services.gateway.http2 import response
+from services.gateway.http2.bounded_socket import BoundedSocket
 from services.gateway.http2.handshake import check_handshake
 from services.gateway.http2.patience import Patience
 from services.gateway.http2.request import Header, Refused, Request
@@ -106,7 +107,7 @@ class WebSocketStream:
         connection, engine = self._connection, self._connection.engine
         app = ASGIWrapper(cast("ASGIFramework", engine.app))
         secure = connection.scheme == "https"
-        return WSStream(
+        return BoundedSocket(
             app, engine.config, WorkerContext(None), tasks, secure, connection.client, connection.server, self._send,
             self.stream_id,
         )  # fmt: skip

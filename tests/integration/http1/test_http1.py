@@ -265,3 +265,27 @@ async def test_what_is_in_flight_when_the_server_ends_is_answered_and_told_that_
     writer.close()
     assert statuses(answered) == [200]
     assert b"connection: close" in answered
+
+
+@pytest.mark.parametrize("ahead", [True, False], ids=["sent ahead", "sent after the answer"])
+async def test_who_was_not_told_before_the_server_ends_is_told_by_the_next_answer(app: App, ahead: bool) -> None:
+    async def slow(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"o", "more_body": True})
+        await app.go_on.wait()
+        await send({"type": "http.response.body", "body": b"k"})
+
+    app.slow = slow
+    async with serving(app, graceful_timeout=3.0) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n" + (GET + b"\r\n") * ahead)
+        assert CLOSE not in await reader.readuntil(b"\r\n\r\no")
+        server.stop.set()
+        asyncio.get_running_loop().call_later(0.3, app.go_on.set)
+        assert await reader.readexactly(1) == b"k"
+        writer.write((GET + b"\r\n") * (not ahead))
+        async with asyncio.timeout(PATIENCE):
+            answered = await reader.read()
+        writer.close()
+    assert statuses(answered) == [200]
+    assert CLOSE.strip() in answered

@@ -162,7 +162,8 @@ async def test_early_hints_come_before_the_answer() -> None:
     assert (wire.status(1), wire.body(1)) == (200, b"page")
 
 
-async def test_who_asks_first_is_told_to_go_on_when_the_application_reads() -> None:
+@pytest.mark.parametrize("expectation", ["100-continue", "100-Continue"])
+async def test_who_asks_first_is_told_to_go_on_when_the_application_reads(expectation: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             message = await receive()
@@ -170,7 +171,7 @@ async def test_who_asks_first_is_told_to_go_on_when_the_application_reads() -> N
 
     async with serving(app) as server:
         wire = await Wire.connect(server.port)
-        wire.send(headers(1, [*POST, ("expect", "100-continue")], end=False))
+        wire.send(headers(1, [*POST, ("expect", expectation)], end=False))
         await wire.until(lambda frame: frame.kind == HEADERS)
         wire.send(data(1, b""))
         assert await wire.alive()

@@ -1,13 +1,16 @@
 """WebSockets over HTTP/2 (RFC 8441)."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
+from hypercorn.protocol.ws_stream import WebsocketBuffer
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
+from services.gateway.http2.limits import KIBIBYTE
 from tests.integration.http2.app import QUEUE, Deaf, asked, wait_until
 from tests.unit.gateway_http2.wire import (
     DATA,
@@ -97,11 +100,19 @@ async def test_a_websocket_of_an_unknown_version_is_a_400() -> None:
     assert wire.status(1) == 400
 
 
-@pytest.mark.parametrize("value", [b"\xff", b"permessage-deflate; server_max_window_bits=many"])
-async def test_a_malformed_handshake_is_a_400_that_names_the_field(value: bytes) -> None:
-    wire = await asked(echo, connect("/chat", ("sec-websocket-extensions", value)))
+async def test_a_malformed_handshake_is_a_400_that_names_the_field() -> None:
+    wire = await asked(echo, connect("/chat", ("sec-websocket-extensions", b"\xff")))
     assert wire.status(1) == 400
     assert b"sec-websocket-extensions is malformed" in wire.body(1)
+
+
+@pytest.mark.parametrize("offer", [b"permessage-deflate", b"permessage-deflate; server_max_window_bits=many"])
+async def test_compression_is_never_agreed_upon(offer: bytes) -> None:
+    async with serving(echo) as server:
+        wire = await Wire.connect(server.port)
+        wire.send(connect("/chat", ("sec-websocket-extensions", offer)))
+        assert await wire.begun(1) == 200
+    assert "sec-websocket-extensions" not in wire.head(1)
 
 
 async def test_a_websocket_that_the_application_accepts_wrongly_is_a_500() -> None:
@@ -188,3 +199,25 @@ async def test_what_follows_the_close_frame_is_nobody_s_fault(caplog: pytest.Log
         await wire.answer(1)
         assert await wire.alive()
     assert caplog.records == []
+
+
+async def test_a_message_that_is_too_big_is_not_kept_and_ends_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.http2.bounded_socket.LINGER_SECONDS", 0.3)
+    async with serving(echo, websocket_max_message_size=4 * KIBIBYTE) as server:
+        wire = await Wire.connect(server.port)
+        before = asyncio.all_tasks()
+        wire.send(connect())
+        assert await wire.begun(1) == 200
+        socket = Socket(wire)
+        for _ in range(16):
+            socket.send(BytesMessage(bytes(KIBIBYTE), message_finished=False))
+            assert await wire.alive()
+        kept = [
+            one.length
+            for one in gc.get_objects()
+            if isinstance(one, WebsocketBuffer) and one.max_length == 4 * KIBIBYTE
+        ]
+        assert (await socket.receive()).code == 1009
+        assert (await wire.answer(1))[0] == 200
+        await wait_until(lambda: asyncio.all_tasks() <= before)
+    assert set(kept) == {0}
