@@ -189,28 +189,38 @@ class Upstream:
         """An attempt, and for a read that takes longer than 95 % of its kind a second one: the first answer counts.
 
         The other one, and what a client that leaves has asked for, is left to end by itself, by its deadline at the
-        latest: cancelling calls leaks memory in grpcio (grpc #43360).
+        latest: cancelling calls leaks memory in grpcio (grpc #43360). Who leaves while waiting for room asks nothing.
         """
+        await self._begin(operation, deadline)
         first = started(self._attempt(operation, request, caller, deadline, tried))
         usual = self._latencies.p95(operation.name) if operation.verb == "GET" else None
         if usual is None:
             return await asyncio.shield(first)
         await asyncio.wait({first}, timeout=usual)
-        if first.done() or not self._may_hedge(operation):
+        if first.done() or not self._begin_hedge(operation):
             return await asyncio.shield(first)
         second = started(self._attempt(operation, request, caller, deadline, tried))
         return await first_answer(first, second)
 
-    def _may_hedge(self, operation: Operation) -> bool:
-        """Never where it would push others aside, or trouble a service that is not well."""
-        share = criticality_of(operation.area, operation.policy).share / 2
-        return self.balancer.state is State.CLOSED and self.limit.has_room(share) and self.hedges.spend()
+    async def _begin(self, operation: Operation, deadline: float) -> None:
+        """Wait for room below the limit, as long as the client does. Raises Overloaded."""
+        kind = criticality_of(operation.area, operation.policy)
+        if not self.queue.enter(kind):
+            patience = deadline - time.monotonic() if self.balancer.allows() else 0.0
+            if not await self.queue.wait(kind, patience):
+                raise Overloaded(f"{self.name} has more to do than it can", retry_after=1.0)
+
+    def _begin_hedge(self, operation: Operation) -> bool:
+        """Begin a second call; never where it would push others aside, or trouble a service that is not well."""
+        kind = criticality_of(operation.area, operation.policy)
+        welcome = self.balancer.state is State.CLOSED and self.limit.has_room(kind.share / 2)
+        return welcome and self.hedges.spend() and self.queue.enter(kind)
 
     async def _attempt(
         self, operation: Operation, request: bytes, caller: Caller, deadline: float, tried: list[Replica]
     ) -> bytes:
-        """One call. Raises CryptoVaultError; whether that speaks against the replica is noted here."""
-        replica = await self._begin(operation, deadline, tried)
+        """One call that has begun. Raises CryptoVaultError; whether that speaks against the replica is noted here."""
+        replica = self._pick(operation, tried)
         tried.append(replica)
         probe, began, verdict = replica.enter(), time.monotonic(), Verdict.NONE
         timeout = max(0.001, deadline - began)
@@ -225,11 +235,8 @@ class Upstream:
         finally:
             self._note(operation, replica, time.monotonic() - began, timeout, probe, verdict)
 
-    async def _begin(self, operation: Operation, deadline: float, tried: Collection[Replica]) -> Replica:
-        """The replica to call now. Raises Overloaded, or Unavailable when none may be called."""
-        patience = deadline - time.monotonic()
-        if not await self.queue.enter(criticality_of(operation.area, operation.policy), patience):
-            raise Overloaded(f"{self.name} has more to do than it can", retry_after=1.0)
+    def _pick(self, operation: Operation, tried: Collection[Replica]) -> Replica:
+        """The replica to call now. Raises Unavailable when none may be called: then the call has ended."""
         try:
             return self.balancer.pick(tried)
         except Unavailable:

@@ -18,30 +18,36 @@ OPERATION_CALLS = 5  # fewer say nothing about an operation
 TOLERANCE = 2.0
 SMOOTHING = 0.3
 MEASURED_FOR = 60.0  # seconds that a usual time is believed, give or take a tenth
+MEASURED_CALLS = 50  # at little load, so that there are some of most operations ...
+MEASURED_OPERATION_CALLS = 2  # ... of which few will do: else a rare one would be measured at full load some day
+LITTLE = 1 / 3  # of the limit; well below 1 / TOLERANCE, or a queue that is always there would come to pass for usual
 
 
 class _Operation:
     """One operation's usual time, measured anew once in a while: upstreams change."""
 
-    __slots__ = ("due", "times", "usual")
+    __slots__ = ("measured", "times", "usual")
 
     def __init__(self) -> None:
         self.times: list[float] = []
         self.usual = math.inf
-        self.due = 0.0
+        self.measured = -math.inf
 
-    def slowness(self, now: float, chance: float) -> float:
-        """How many times the usual time the calls of this window took."""
+    def slowness(self, now: float, believed: float) -> float:
+        """How many times the usual time, which is believed for so long, the calls of this window took."""
         middle = median(self.times)
         self.times.clear()
-        if now >= self.due:
-            self.usual, self.due = middle, now + MEASURED_FOR * (0.9 + 0.2 * chance)
+        if now - self.measured >= believed:
+            self.usual, self.measured = middle, now
         self.usual = max(1e-6, min(self.usual, middle))
         return middle / self.usual
 
 
 class AdaptiveLimit:
-    """Counts the calls in flight against a limit that moves."""
+    """Counts the calls in flight against a limit that moves.
+
+    Usual times are measured while there is little load. Where there always is more, the limit is brought down for it.
+    """
 
     def __init__(self, now: Callable[[], float], chance: Callable[[], float] = random.random) -> None:
         self.limit = INITIAL
@@ -50,13 +56,14 @@ class AdaptiveLimit:
         self._chance = chance
         self._operations: dict[str, _Operation] = {}
         self._began = now()
+        self._due = self._began + MEASURED_FOR
         self._calls = 0
         self._busiest = 0
         self._measuring = False
 
     def has_room(self, share: float) -> bool:
         """Whether a call may begin that may fill this share of the limit."""
-        limit = max(LOWEST, self.limit / 2) if self._measuring else self.limit
+        limit = LITTLE * self.limit if self._measuring else self.limit
         return self.in_flight < limit * share
 
     def enter(self, share: float) -> bool:
@@ -70,25 +77,40 @@ class AdaptiveLimit:
     def leave(self, operation: str, seconds: float | None) -> None:
         """End a call that took so long; None when that says nothing about the upstream."""
         self.in_flight -= 1
-        if seconds is None:
+        if seconds is None or (self._measuring and self._now() - seconds < self._began):  # it began at more load
             return
         self._operations.setdefault(operation, _Operation()).times.append(seconds)
         self._calls += 1
-        if self._calls >= WINDOW_CALLS and self._now() - self._began >= WINDOW_SECONDS:
+        enough = MEASURED_CALLS if self._measuring else WINDOW_CALLS
+        if self._calls >= enough and self._now() - self._began >= WINDOW_SECONDS:
             self._close_window()
 
     def _close_window(self) -> None:
         now = self._now()
         if now - self._began > OUTDATED_SECONDS:  # the calls of different days, so to speak
-            for item in self._operations.values():
-                item.times.clear()
-        known = [item for item in self._operations.values() if len(item.times) >= OPERATION_CALLS]
+            self._forget_times()
+        little = self._measuring or self._busiest < self.limit / 2
+        enough = MEASURED_OPERATION_CALLS if self._measuring else OPERATION_CALLS
+        known = [item for item in self._operations.values() if len(item.times) >= enough]
         calls = sum(len(item.times) for item in known)
         if calls:
-            self._adjust(sum(len(item.times) * item.slowness(now, self._chance()) for item in known) / calls)
-        # What is due is measured at half the load, or a queue that is always there would pass for usual.
-        self._measuring = any(now + WINDOW_SECONDS >= item.due for item in known)
+            self._adjust(sum(len(item.times) * item.slowness(now, self._believed(little)) for item in known) / calls)
+        if little and any(item.measured == now for item in known):
+            self._due = now + MEASURED_FOR * (0.9 + 0.2 * self._chance())
+        self._measuring = not little and now >= self._due
+        if self._measuring:
+            self._forget_times()
         self._began, self._calls, self._busiest = now, 0, self.in_flight
+
+    def _believed(self, little: bool) -> float:
+        """Seconds that usual times are believed: where there is little load, it is as well to measure some earlier."""
+        if self._measuring:
+            return 0.0
+        return (0.8 if little else 3.0) * MEASURED_FOR
+
+    def _forget_times(self) -> None:
+        for item in self._operations.values():
+            item.times.clear()
 
     def _adjust(self, slowness: float) -> None:
         gradient = max(0.5, min(1.0, TOLERANCE / slowness))

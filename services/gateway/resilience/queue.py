@@ -1,8 +1,8 @@
 """Calls that wait a moment for room below an upstream's limit: a burst is no overload.
 
 Controlled delay as Facebook does it (B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015, after Nichols and Jacobson's
-CoDel): a call may wait for `BURST` seconds. Where the queue has not been empty for so long, more is asked than is
-answered; waiting would only make all answers late, so that a newcomer waits for `STANDING` seconds at most.
+CoDel): a call may wait for `BURST` seconds. Where others have been waiting before it all that time, more is asked than
+is answered; waiting would only make all answers late, so that a newcomer waits for `STANDING` seconds at most.
 """
 
 import asyncio
@@ -25,14 +25,16 @@ class CallQueue:
         self._limit = limit
         self._now = now
         self._lines: dict[Criticality, Line] = {kind: {} for kind in reversed(Criticality)}
-        self._last_empty = now()
+        self._last_empty = dict.fromkeys(self._lines, now())  # when nobody waited whose turn comes before such a call
 
-    async def enter(self, kind: Criticality, patience: float) -> bool:
-        """Begin a call, to be ended by `leave`, once there is room; False when that takes more than so many seconds."""
+    def enter(self, kind: Criticality) -> bool:
+        """Begin a call, to be ended by `leave`; False when there is no room, or somebody waits whose turn is first."""
         behind = any(line for other, line in self._lines.items() if other.share >= kind.share)
-        if not behind and self._limit.enter(kind.share):
-            return True
-        begun = await self._wait(self._lines[kind], min(patience, self._patience()))
+        return not behind and self._limit.enter(kind.share)
+
+    async def wait(self, kind: Criticality, patience: float) -> bool:
+        """The same as soon as there is room; False when that takes more than so many seconds."""
+        begun = await self._wait(self._lines[kind], min(patience, self._patience(kind)))
         self.waited += begun
         self.shed += not begun
         return begun
@@ -48,11 +50,14 @@ class CallQueue:
                     self._limit.enter(kind.share)
                     place.set_result(True)
 
-    def _patience(self) -> float:
+    def _patience(self, kind: Criticality) -> float:
+        """Seconds that such a call may wait. What waits behind it is no matter."""
         now = self._now()
-        if not any(self._lines.values()):
-            self._last_empty = now
-        return BURST if now - self._last_empty < BURST else STANDING
+        for other, line in self._lines.items():
+            if line:
+                break
+            self._last_empty[other] = now
+        return BURST if now - self._last_empty[kind] < BURST else STANDING
 
     async def _wait(self, line: Line, seconds: float) -> bool:
         loop = asyncio.get_running_loop()

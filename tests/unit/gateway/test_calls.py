@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.balancing.verdict import Verdict
 from services.gateway.resilience.criticality import Overloaded
 from services.gateway.transcoding.catalog import Operation
 from services.gateway.upstreams import Upstream
@@ -105,6 +106,22 @@ async def test_what_a_client_that_leaves_has_asked_for_ends_by_itself(harness: H
         await asyncio.sleep(0.01)
 
 
+async def test_a_client_that_leaves_while_it_waits_for_room_has_asked_for_nothing(
+    harness: Harness, upstream: Upstream
+) -> None:
+    upstream.limit.limit = 2.0
+    harness.prices.delay = 0.2
+    answered = [asyncio.create_task(get(upstream)) for _ in range(2)]
+    while harness.prices.calls < 2:
+        await asyncio.sleep(0.01)
+    leaving = asyncio.create_task(get(upstream))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    await asyncio.gather(*answered)
+    await asyncio.sleep(0.05)
+    assert (leaving.cancelled(), harness.prices.calls, upstream.limit.in_flight) == (True, 2, 0)
+
+
 async def test_hedges_stay_within_their_budget(harness: Harness) -> None:
     async with Upstream.open("prices", harness.addresses["prices"], SystemClock(), hedge_share=0.0) as careful:
         for _ in range(40):
@@ -123,6 +140,24 @@ async def test_a_full_upstream_turns_reads_away_before_sign_ins(harness: Harness
         await get(upstream)
     assert len(await asyncio.gather(*waiting)) == 2
     assert (upstream.limit.in_flight, upstream.statistics().shed, upstream.retries.spent) == (0, 1, 0)
+
+
+async def test_nobody_waits_for_room_below_the_limit_of_a_service_of_which_nobody_may_be_called(
+    harness: Harness, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.resilience.queue.BURST", 60.0)
+    upstream.limit.limit = 2.0
+    harness.prices.delay = 0.5
+    hanging = [asyncio.create_task(get(upstream)) for _ in range(2)]
+    while harness.prices.calls < 2:
+        await asyncio.sleep(0.01)
+    (replica,) = upstream.balancer.replicas
+    for _ in range(5):
+        replica.leave(replica.enter(), Verdict.AWAY)
+    with pytest.raises(Unavailable):
+        await get(upstream)
+    assert upstream.limit.in_flight == 2
+    await asyncio.gather(*hanging)
 
 
 async def test_a_burst_is_no_overload(harness: Harness, upstream: Upstream) -> None:

@@ -1,6 +1,7 @@
 """Breaker, budget, adaptive limit and latencies, each by its rule and by a clock that stands still."""
 
 import asyncio
+from collections import deque
 
 import pytest
 
@@ -151,13 +152,16 @@ def test_a_budget_is_a_share_of_the_calls_with_a_minimum() -> None:
     assert budget.spend()
 
 
-def load(limit: AdaptiveLimit, clock: FakeClock, seconds: float, windows: int, at_once: int = 40) -> None:
-    """`at_once` calls at a time, as far as they are let in, each of them `seconds` long."""
+def load(limit: AdaptiveLimit, clock: FakeClock, seconds: float, windows: int, at_once: int = 40) -> int:
+    """`at_once` calls at a time, as far as they are let in, each of them `seconds` long; how many were not."""
+    turned_away = 0
     for _ in range(windows):
         entered = sum(limit.enter(1.0) for _ in range(at_once))
+        turned_away += at_once - entered
         clock.advance(max(0.1, seconds))
         for _ in range(entered):
             limit.leave("op", seconds)
+    return turned_away
 
 
 def test_the_limit_grows_while_it_is_used_and_calls_stay_quick() -> None:
@@ -194,7 +198,7 @@ def test_slow_operations_do_not_count_as_queues() -> None:
     assert limit.limit >= INITIAL
 
 
-def test_the_usual_time_is_measured_anew_at_half_the_load() -> None:
+def test_the_usual_time_is_measured_anew_at_less_load() -> None:
     clock = FakeClock()
     limit = AdaptiveLimit(clock.monotonic, chance=lambda: 0.5)
     load(limit, clock, 0.01, windows=2)
@@ -202,6 +206,33 @@ def test_the_usual_time_is_measured_anew_at_half_the_load() -> None:
     load(limit, clock, 0.05, windows=1, at_once=20)  # the upstream has become slower for good
     load(limit, clock, 0.05, windows=30)
     assert limit.limit >= INITIAL / 2
+
+
+def asked_too_much(limit: AdaptiveLimit, clock: FakeClock, seconds: float, service: float, operations: int) -> None:
+    """More is asked than a server that takes one call after the other can answer, for so long."""
+    line: deque[float] = deque()
+    for number in range(int(seconds / service)):
+        while limit.enter(1.0):
+            line.append(clock.monotonic())
+        clock.advance(service)
+        limit.leave(f"op{number % operations}", clock.monotonic() - line.popleft())
+
+
+@pytest.mark.parametrize("operations", [1, 4, 12])
+@pytest.mark.parametrize("service", [0.01, 0.05])
+def test_a_queue_that_is_always_there_does_not_come_to_pass_for_usual(service: float, operations: int) -> None:
+    clock = FakeClock()
+    limit = AdaptiveLimit(clock.monotonic)
+    asked_too_much(limit, clock, 600.0, service, operations)
+    assert limit.limit < INITIAL / 2
+
+
+def test_little_load_is_waited_for_before_the_limit_is_brought_down_to_measure() -> None:
+    clock = FakeClock()
+    limit = AdaptiveLimit(clock.monotonic, chance=lambda: 0.5)
+    for _ in range(20):  # of seven seconds, of which one has little load
+        assert load(limit, clock, 0.01, windows=60) == 0
+        load(limit, clock, 0.01, windows=10, at_once=10)
 
 
 def test_the_public_is_turned_away_before_users_and_users_before_those_who_sign_in() -> None:
