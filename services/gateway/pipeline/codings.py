@@ -1,6 +1,5 @@
 """The content codings: whole bodies, and streams of which every part can be read as soon as it has arrived."""
 
-import gzip
 import zlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -8,11 +7,12 @@ from importlib import import_module
 from typing import Any
 
 import zstandard
+from isal import igzip
 
 _brotli: Any = import_module("brotli")  # the wheel carries no types
 
 BROTLI_QUALITY = 5
-GZIP_LEVEL = 6
+GZIP_LEVEL = 2  # of ISA-L, of 3: a tenth of the time that zlib's level 6 takes, for 8 % more bytes
 ZSTD_LEVEL = 6
 # A stream keeps its compressor for as long as it lasts, and there are many: small windows.
 STREAM_WINDOW_BITS = 15
@@ -27,7 +27,7 @@ def encode(body: bytes, coding: str) -> bytes:
         return bytes(_brotli.compress(body, quality=BROTLI_QUALITY))
     if coding == "zstd":
         return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
-    return gzip.compress(body, GZIP_LEVEL, mtime=0)
+    return igzip.compress(body, GZIP_LEVEL, mtime=0)
 
 
 async def coded_stream(stream: AsyncGenerator[bytes, None], coding: str) -> AsyncGenerator[bytes, None]:

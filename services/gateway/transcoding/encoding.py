@@ -14,10 +14,11 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from services.gateway.transcoding import wellknown
-from services.gateway.transcoding.elements import Elements
-from services.gateway.transcoding.reflection import enum_type, is_map, map_fields, message_type
+from services.gateway.transcoding.elements import Elements, split
+from services.gateway.transcoding.reflection import enum_type, is_map, is_message, map_fields, message_type
 
 Convert = Callable[[Any], Any]
 
@@ -45,13 +46,21 @@ class Encoders:
         return encoder
 
     def answer_encoder(self, message: Descriptor) -> Convert:
-        """As `encoder`, for a whole answer: the elements of its lists are kept as JSON."""
-        encoder = MessageEncoder()
-        for field in message.fields:
-            of_messages = field.is_repeated and field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE and not is_map(field)
-            kept = Elements(self.encoder(message_type(field))) if of_messages else self._converter_of_all(field)
-            encoder.add(field, kept)
-        return encoder
+        """As `encoder`, from a serialised answer: the elements of its list are kept as JSON."""
+        encode, parse = self.encoder(message), GetMessageClass(message).FromString
+        lists = [field for field in message.fields if field.is_repeated and is_message(field) and not is_map(field)]
+        if not lists:
+            return lambda data: encode(parse(data))
+        name, number, kind = lists[0].name, lists[0].number, message_type(lists[0])
+        elements = Elements(GetMessageClass(kind).FromString, self.encoder(kind))
+
+        def with_elements(data: bytes) -> dict[str, Any]:
+            parts, rest = split(data, number)
+            plain: dict[str, Any] = encode(parse(rest))
+            plain[name] += elements(parts)
+            return plain
+
+        return with_elements
 
     def reader(self, field: FieldDescriptor) -> Convert:
         """A function from the message to the JSON value of one of its fields."""

@@ -24,10 +24,9 @@ class Transcoder:
     def __init__(self, operation: Operation, encoders: Encoders) -> None:
         self._operation = operation
         self._request_class = message_factory.GetMessageClass(operation.request)
-        self._answer_class = message_factory.GetMessageClass(operation.method.output_type)
         self._path_fields = operation.template.fields
         self._taken = frozenset(operation.template.fields)
-        self._to_plain = _encoder(operation, encoders)
+        self._to_plain = _encoder(operation, encoders)  # from a serialised answer
 
     def request(self, path_values: Sequence[str], query: bytes, body: bytes) -> bytes:
         """The serialised request message. Raises InvalidInput naming every field that is wrong."""
@@ -43,7 +42,7 @@ class Transcoder:
 
     def answer(self, data: bytes) -> bytes:
         """The JSON body for a serialised answer message."""
-        return _json.encode(self._to_plain(self._answer_class.FromString(data)))
+        return _json.encode(self._to_plain(data))
 
     def _bind_query(self, message: Message, query: bytes, problems: Problems) -> None:
         if not query:
@@ -73,9 +72,10 @@ class Transcoder:
 
 
 def _encoder(operation: Operation, encoders: Encoders) -> Callable[[Any], Any]:
-    if operation.response_body is not None:
-        return encoders.reader(operation.response_body)
+    kind, field = operation.method.output_type, operation.response_body
     # What one user alone is told nobody else asks for, and it is not to stay here.
-    shared = operation.policy.access == Declared.PUBLIC
-    kind = operation.method.output_type
-    return encoders.answer_encoder(kind) if shared else encoders.encoder(kind)
+    if field is None and operation.policy.access == Declared.PUBLIC:
+        return encoders.answer_encoder(kind)
+    parse = message_factory.GetMessageClass(kind).FromString
+    encode = encoders.encoder(kind) if field is None else encoders.reader(field)
+    return lambda data: encode(parse(data))

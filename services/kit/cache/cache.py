@@ -15,8 +15,8 @@ from services.kit.cache.keys import Pattern, parse_pattern
 from services.kit.cache.local import MISSING, LocalStore, LruStore, Missing
 from services.kit.cache.options import CacheOptions
 from services.kit.cache.redis_shared import RedisShared
-from services.kit.cache.second_layer import Answer, SecondLayer
-from services.kit.cache.shared import Lease, NoSharedStore, SharedStore
+from services.kit.cache.second_layer import Answer, NoSecondLayer, SecondLayer
+from services.kit.cache.shared import Lease, SharedStore
 from services.kit.cache.statistics import CacheStatistics
 from services.kit.clock import Clock, SystemClock
 from services.kit.errors import DeadlineExceeded
@@ -50,9 +50,11 @@ class Cache(Generic[V]):
         self._options = options or CacheOptions()
         clock = clock or SystemClock()
         self._local = local or LruStore(self._options.capacity, clock.monotonic)
-        guard = Guard(shared or NoSharedStore(), name, clock)
-        envelope = Envelope(codec or Msgpack[V](), self._options.schema)
-        self._second = SecondLayer(guard, envelope, patience=self._options.patience, clock=clock)
+        self._second: SecondLayer[V] | NoSecondLayer[V] = NoSecondLayer()
+        if shared is not None:
+            envelope = Envelope(codec or Msgpack[V](), self._options.schema)
+            guard = Guard(shared, name, clock)
+            self._second = SecondLayer(guard, envelope, patience=self._options.patience, clock=clock)
         self._fences = Fences()
         self._loads: Flights[V | None] = Flights(self._fences)
         self._peeks: Flights[V | None] = Flights(self._fences)

@@ -122,3 +122,30 @@ class SecondLayer(Generic[V]):
             return await self._guard.ask(work)
         except Unavailable:
             return None
+
+
+class NoSecondLayer(Generic[V]):
+    """For a cache without one: there is never anything, and everybody may fill."""
+
+    hits = misses = errors = 0
+
+    async def peek(self, key: str) -> Answer[V]:
+        """Nothing."""
+        return Answer()
+
+    async def seek(self, key: str) -> Answer[V]:
+        """Nothing, and no lease is needed."""
+        return Answer()
+
+    async def fill(self, lease: Lease, value: V | None, ttl: float) -> bool:
+        """Nothing speaks against keeping the value."""
+        return True
+
+    async def release(self, lease: Lease) -> None:
+        """Nothing to end."""
+
+    async def put(self, key: str, value: V | None, ttl: float) -> None:
+        """Nothing to store."""
+
+    async def forget(self, pattern: Pattern) -> None:
+        """Nothing to forget."""

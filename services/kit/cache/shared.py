@@ -65,33 +65,3 @@ class SharedStore(Protocol):
     async def discard_level(self, level: str) -> str:
         """Forget every key of a level in constant time, and void the leases on them. Returns the new generation."""
         ...
-
-
-class NoSharedStore:
-    """For a cache without a second layer: never holds anything, lets everybody fill."""
-
-    async def peek(self, key: str) -> Lookup:
-        """Nothing."""
-        return Lookup(None, 0.0, None)
-
-    async def lookup(self, key: str, *, steal: bool = False) -> Lookup:
-        """Nothing, and the lease."""
-        return Lookup(None, 0.0, Lease(key, "", ""))
-
-    async def fill(self, lease: Lease, data: bytes, ttl: float) -> bool:
-        """Nothing speaks against keeping the value."""
-        return True
-
-    async def release(self, lease: Lease) -> None:
-        """Nothing to end."""
-
-    async def put(self, key: str, data: bytes, ttl: float) -> None:
-        """Nothing to store."""
-
-    async def delete(self, key: str) -> int:
-        """Nothing to forget."""
-        return 0
-
-    async def discard_level(self, level: str) -> str:
-        """Nothing to forget."""
-        return ""

@@ -103,7 +103,7 @@ def test_an_answer_has_every_field_and_numbers_for_small_64_bit_integers() -> No
 
 def test_what_one_user_alone_is_told_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bytes] = []
-    monkeypatch.setattr(Elements, "_element", lambda _, message: kept.append(message.SerializeToString()))
+    monkeypatch.setattr(Elements, "_add", lambda _, part: kept.append(part))
     sessions = auth_pb.ListSessionsResponse(sessions=[auth_pb.Session(session_id="s1")])
     prices = prices_pb.ListPricesResponse(prices=[price_pb2.Price(symbol="BTC-USD")])
     assert b'"s1"' in transcoder("AuthService.ListSessions").answer(sessions.SerializeToString())
