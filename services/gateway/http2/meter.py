@@ -24,6 +24,7 @@ END_STREAM, END_HEADERS = 0x1, 0x4
 
 EARNED_BY_REQUEST = 2  # a window update for the stream and one for the connection are common
 BYTES_PER_TOKEN = 512  # of answers; clients update their windows as they read
+STILLBORN = 5  # resets that one counts for whose stream had begun in the same read: rapid reset does nothing else
 
 
 class Fault(NamedTuple):
@@ -55,7 +56,7 @@ class FrameMeter:
         self._skip = len(PREFACE)  # bytes until the next frame header
         self._kind = self._flags = 0  # of the last frame
         self._last = 0  # the highest stream
-        self._opened: list[int] = []  # streams that began in what was read last
+        self._opened: set[int] = set()  # streams that began in what was read last
         self._reused: list[int] = []  # streams that had begun before, and were written to
         self._given_up: set[int] = set()  # streams that were reset in what was read last
         self._fault: Fault | None = None  # that shows without knowing which streams are open
@@ -88,8 +89,10 @@ class FrameMeter:
     def _walk(self, data: bytes) -> tuple[int, int]:
         """Go from frame to frame. Returns the cost in control frames, and the resets."""
         control = resets = 0
-        self._opened[:] = self._opened[-1:] if self._in_block() else ()  # nobody else knows of that stream yet
+        self._opened.clear()
         self._given_up.clear()
+        if self._in_block():
+            self._opened.add(self._last)  # nobody else knows of that stream yet
         position, size = self._skip, len(data)
         while position + FRAME_HEADER <= size:
             length_and_kind, flags, stream = _frame_header.unpack_from(data, position)
@@ -102,8 +105,9 @@ class FrameMeter:
                 self.block_since = None
                 self._note(stream & STREAM_ID, opens=True)
             elif kind == RST_STREAM:
-                resets += 1
-                self._given_up.add(stream & STREAM_ID)
+                stream &= STREAM_ID
+                resets += STILLBORN if stream in self._opened else 1
+                self._given_up.add(stream)
             elif kind != DATA or (length == 0 and not flags & END_STREAM):
                 control += 1
             if kind in (DATA, PRIORITY):
@@ -117,7 +121,7 @@ class FrameMeter:
         if stream > self._last:
             if opens:
                 self._last = stream
-                self._opened.append(stream)
+                self._opened.add(stream)
         elif not stream:
             self._fault = NO_STREAM
         elif self._kind != PRIORITY:

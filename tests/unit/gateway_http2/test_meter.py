@@ -51,8 +51,15 @@ def test_requests_and_answers_earn_budget(meter: FrameMeter) -> None:
 
 
 def test_resets_have_a_budget_of_their_own(meter: FrameMeter) -> None:
-    assert meter.read(headers(1, GET) + reset(1) * 5, 0.0, {1}, ()) is None
+    meter.read(headers(1, GET), 0.0, (), ())
+    assert meter.read(reset(1) * 5, 0.0, {1}, ()) is None
     assert meter.read(reset(1), 0.0, {1}, ()) == RESET_FLOOD
+
+
+def test_a_reset_counts_for_more_where_its_stream_has_just_begun(meter: FrameMeter) -> None:
+    assert meter.read(headers(1, GET) + reset(1), 0.0, (), ()) is None
+    assert meter.read(headers(3, GET), 0.0, (), ()) is None
+    assert meter.read(reset(3), 0.0, {3}, ()) == RESET_FLOOD
 
 
 def test_frames_are_followed_byte_by_byte(meter: FrameMeter) -> None:
