@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LABELS, NUMBERS = 900, 370, 80  # pixels: all of it, the names' share, and the figures'
+WIDTH, LABELS, NUMBERS = 900, 430, 80  # pixels: all of it, the names' share, and the figures'
 BAR, GAP, TOP = 20, 8, 44
 FONT = 'font-family="sans-serif" font-size="13"'
 INK, OURS, OTHERS = "#1f2937", "#0f766e", "#94a3b8"

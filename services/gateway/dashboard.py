@@ -2,12 +2,12 @@
 
 from importlib import resources
 
-from services.gateway.pipeline.exchange import Answer, Exchange
+from services.gateway.pipeline.exchange import SOCKETS, Answer, Exchange
 from services.gateway.site import Site
 from services.kit.errors import NotFound
 
 # Below these nothing belongs to the dashboard, whatever a client accepts.
-DATA_PATHS = ("/api/", "/.well-known/", "/socket.io/", "/docs/", "/assets/")
+DATA_PATHS = ("/api/", "/.well-known/", SOCKETS, "/docs/", "/assets/")
 
 
 class Dashboard:

@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Collection
 
-from services.gateway.pipeline.exchange import Answer, Exchange, Handler, Headers
+from services.gateway.pipeline.exchange import SOCKETS, Answer, Exchange, Handler, Headers
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
     b"authorization, content-type, if-none-match, request-timeout, x-api-key, x-request-id, traceparent, tracestate"
 )
 ANSWER_HEADERS = b"ratelimit, ratelimit-policy, retry-after, x-request-id, traceresponse, etag, age"
-SOCKETS = "/socket.io/"  # realtime says itself who may read what it answers; said twice, nobody may
 MAX_AGE = b"600"  # seconds that a browser may keep the permission
 
 
@@ -28,7 +27,7 @@ class Cors:
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
         """Pass the exchange on, or answer its preflight."""
-        if exchange.path.startswith(SOCKETS):
+        if exchange.path.startswith(SOCKETS):  # realtime says itself who may read it; said twice, nobody may
             return self._next(exchange)
         exchange.answer_headers += self._always
         if b"origin" not in exchange.headers or not self._allows(origin := exchange.text(b"origin")):

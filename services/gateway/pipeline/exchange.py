@@ -17,6 +17,7 @@ Headers = list[Header]
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
+SOCKETS = "/socket.io/"  # what lies below it realtime answers
 
 ANONYMOUS = Caller()
 BODILESS_VERBS = frozenset({"GET", "HEAD"})

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import aiohttp
 
 from services.gateway.pipeline.body import read_body
-from services.gateway.pipeline.exchange import Answer, Exchange, Headers, Route
+from services.gateway.pipeline.exchange import SOCKETS, Answer, Exchange, Headers, Route
 from services.gateway.pipeline.presence import while_there
 from services.gateway.pipeline.response_cache import NO_STORE
 from services.gateway.sockets.target import Target
@@ -32,7 +32,7 @@ class Polling:
 
     def routes(self) -> list[Route]:
         """The routes that are forwarded. The policies for operations do not concern them: realtime has its own."""
-        return [Route(verb, "/socket.io/{path=**}", self, name="socket.io") for verb in VERBS]
+        return [Route(verb, SOCKETS + "{path=**}", self, name="socket.io") for verb in VERBS]
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Answer as realtime does. Raises Unavailable while it is away, ClientGone when a poll's client leaves."""

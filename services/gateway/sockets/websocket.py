@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
-from services.gateway.pipeline.exchange import PROBLEM, join_headers
+from services.gateway.pipeline.exchange import PROBLEM, SOCKETS, join_headers
 from services.gateway.sockets.target import Target
 from services.kit.addresses import arrived_by_tls, client_address
 from services.kit.errors import CryptoVaultError, NotFound, Unavailable, problem
@@ -38,7 +38,7 @@ class WebSocketForwarder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward one socket until either side closes it, or this process stops."""
         await receive()  # websocket.connect
-        if not scope["path"].startswith("/socket.io/"):
+        if not scope["path"].startswith(SOCKETS):
             await _reject(scope, send, NotFound("there is no socket here"))
             return
         try:

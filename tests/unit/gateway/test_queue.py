@@ -100,14 +100,20 @@ async def test_who_has_less_patience_is_turned_away_sooner(queue: CallQueue, mon
         assert not await enter(queue, Criticality.PUBLIC, 0.01)
 
 
-async def test_newcomers_hardly_wait_for_a_queue_that_does_not_empty(
-    queue: CallQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "BURST", LONG)
+async def long_line(queue: CallQueue, clock: FakeClock) -> asyncio.Task[bool]:
+    """A public call that has waited for long below a full limit."""
     await fill(queue)
     standing = asyncio.create_task(enter(queue, Criticality.PUBLIC, LONG))
     await asyncio.sleep(0)
     clock.advance(LONG)
+    return standing
+
+
+async def test_newcomers_hardly_wait_for_a_queue_that_does_not_empty(
+    queue: CallQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BURST", LONG)
+    standing = await long_line(queue, clock)
     async with asyncio.timeout(LONG / 2):
         assert not await enter(queue, Criticality.PUBLIC, LONG)
     queue.leave("op", None)
@@ -121,10 +127,7 @@ async def test_the_more_important_have_all_their_patience_though_a_line_of_other
     queue: CallQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BURST", LONG)
-    await fill(queue)
-    standing = asyncio.create_task(enter(queue, Criticality.PUBLIC, LONG))
-    await asyncio.sleep(0)
-    clock.advance(LONG)
+    standing = await long_line(queue, clock)
     user = asyncio.create_task(enter(queue, Criticality.USER, LONG))
     await asyncio.sleep(4 * STANDING)
     for _ in range(2):
